@@ -1,0 +1,142 @@
+import { Argument, Command, CommanderError, Option } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import {
+  flagOf,
+  settings,
+  settingsOf,
+  variableOf,
+  type Reader,
+  type SettingName,
+} from './config.ts';
+import { toMlogError } from './errors.ts';
+import { toVisible } from './observe/visible.ts';
+
+/** Runs the command of a command line; the only place that turns an error into an exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync(argv);
+  } catch (error) {
+    process.exit(tell(error));
+  }
+}
+
+/** Tells the person what went wrong, in one line and without a stack trace; gives the exit code. */
+function tell(thrown: unknown): number {
+  // Commander has said it already, with the usage; help and version come this way too.
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+  const error = toMlogError(thrown);
+  const reason = error.code === 'internal' ? reasonOf(error.cause) : error.hint;
+  process.stderr.write(`mlog: ${toVisible([error.message, reason].filter(Boolean).join(' '))}\n`);
+  return error.exitCode;
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function createProgram(): Command {
+  const program = new Command('mlog')
+    .description('A small durable message log: on disk before it answers, one id is one message.')
+    .version(manifest.version)
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('See `mlog --help`.')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  mlog serve                                        all three services, on this machine
+  curl -X POST -d "txt=Hello" http://localhost:8880 a message by curl
+  mlog send "Its me"                                a message by mlog; prints its id
+  mlog list                                         the messages, a line each
+
+Every option can come from the environment: --log-level is MLOG_LOG_LEVEL.
+Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or outcome unknown, 4 refused,
+5 conflict, 6 position gone.`,
+    );
+  addServe(program);
+  addSend(program);
+  addList(program);
+  return program;
+}
+
+function addServe(program: Command): void {
+  const roles = ['facade', 'logging', 'messages'];
+  const command = program
+    .command('serve')
+    .description('Run one of the services, or all three in one process.')
+    .addArgument(new Argument('[role]', 'the service to run; all three if none').choices(roles));
+  addSettings(command, ['all', 'facade', 'logging', 'messages']);
+  command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  mlog serve                                    facade on 8880, logging on 8881, messages on 8882
+  mlog serve --store memory:                    a throw-away run
+  mlog serve logging --port 9001 --store file:./mlog.db
+  mlog serve facade --port 9000 --logging http://localhost:9001`,
+    )
+    .action(async (role: 'facade' | 'logging' | 'messages' | undefined, options) => {
+      const { serve } = await import('./commands/serve.ts');
+      await serve(role, options as Record<string, unknown>);
+    });
+}
+
+function addSend(program: Command): void {
+  const command = program
+    .command('send')
+    .description('Send one message and print its id.')
+    .argument('<text...>', 'the text, words joined by a space; - reads it from stdin')
+    .option('--id <id>', 'the id; sent again under the same id, nothing is stored twice')
+    .option('--json', 'print a JSON object with id, txt and status');
+  addSettings(command, ['client']);
+  command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  mlog send "Its me"
+  mlog send --id order-17 "Order 17 was paid"
+  git diff | mlog send -`,
+    )
+    .action(async (words: string[], options) => {
+      const { send } = await import('./commands/send.ts');
+      await send(words, options as Record<string, string>);
+    });
+}
+
+function addList(program: Command): void {
+  const command = program
+    .command('list')
+    .description('Print the messages, a text a line.')
+    .option('--after <seq>', 'only messages behind this number')
+    .option('--limit <n>', 'at most so many, the first ones')
+    .option('--last <n>', 'at most so many, the last ones')
+    .option('--json', 'print an entry a line as JSON: seq, id, txt, at');
+  addSettings(command, ['client']);
+  command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  mlog list
+  mlog list --last 10
+  mlog list --after 1000 --limit 50 --json`,
+    )
+    .action(async (options) => {
+      const { list } = await import('./commands/list.ts');
+      await list(options as Record<string, string>);
+    });
+}
+
+/** Adds the settings of some readers as flags; `config.ts` reads and checks them. */
+function addSettings(command: Command, readers: readonly Reader[]): void {
+  for (const name of new Set(readers.flatMap(settingsOf))) command.addOption(toOption(name));
+}
+
+function toOption(name: SettingName): Option {
+  const { placeholder, help, default: byDefault } = settings[name];
+  const facts = [byDefault === undefined ? [] : [`default ${byDefault}`], variableOf(name)].flat();
+  return new Option(`${flagOf(name)} ${placeholder}`, `${help} (${facts.join(', ')})`);
+}

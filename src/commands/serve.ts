@@ -1,0 +1,121 @@
+import manifest from '../../package.json' with { type: 'json' };
+import { readSettings, type Settings } from '../config.ts';
+import { encodeTexts } from '../http/formats.ts';
+import type { MlogError } from '../errors.ts';
+import { selectEntries } from '../journal/select.ts';
+import { closeInReverse, runUntilStopped, type Closeable } from '../lifecycle.ts';
+import { createLogger, type Logger } from '../observe/logger.ts';
+import { durabilityOf } from '../open-journal.ts';
+import type { Upstream } from '../roles/facade/routes.ts';
+import { startFacade } from '../roles/facade/start.ts';
+import { openUpstream } from '../roles/facade/upstream.ts';
+import { startLogging, type StartedLogging } from '../roles/logging/start.ts';
+import { notImplementedText } from '../roles/messages/service.ts';
+import { startMessages } from '../roles/messages/start.ts';
+
+/** What `mlog serve` can be told to run. */
+export const roles = ['facade', 'logging', 'messages'] as const;
+
+/** One of the three services. */
+export type Role = (typeof roles)[number];
+
+/** What runs, the first started first, and what the start line says of it. */
+interface Started {
+  readonly things: Closeable[];
+  readonly facts: Record<string, string>;
+}
+
+interface Context {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly onFatal: (error: MlogError) => void;
+}
+
+/** Runs one service, or all three where none is named, until a signal stops it. */
+export async function serve(
+  role: Role | undefined,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const settings = readSettings(role ?? 'all', flags);
+  const logger = createLogger({ level: settings.logLevel });
+  let onFatal!: (error: MlogError) => void;
+  const failed = new Promise<never>((_, reject) => {
+    onFatal = reject;
+  });
+  failed.catch(() => {});
+
+  const started: Started = { things: [], facts: {} };
+  const stop = () => closeInReverse(started.things);
+  try {
+    await starters[role ?? 'all']({ settings, logger, onFatal }, started);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  logger.info({ version: manifest.version, ...started.facts }, 'Ready');
+  await runUntilStopped({
+    stop,
+    failed,
+    shutdownTimeoutMs: settings.shutdownTimeoutMs,
+    logger,
+  });
+}
+
+const starters = { facade: startApart, logging: startStore, messages: startList, all: startAll };
+
+async function startApart({ settings, logger }: Context, { things, facts }: Started) {
+  const upstream = await openUpstream(settings, logger);
+  things.push(upstream);
+  const facade = await startFacade(settings, logger, upstream);
+  things.push(facade);
+  Object.assign(facts, {
+    facade: facade.url,
+    'logging at': settings.logging,
+    'messages at': settings.messages,
+  });
+}
+
+async function startStore({ settings, logger, onFatal }: Context, { things, facts }: Started) {
+  const logging = await startLogging(settings, logger, onFatal);
+  things.push(logging);
+  Object.assign(facts, {
+    logging: logging.url,
+    store: settings.store,
+    durability: durabilityOf(settings.store),
+  });
+  return logging;
+}
+
+async function startList({ settings, logger }: Context, { things, facts }: Started) {
+  const messages = await startMessages(settings, logger);
+  things.push(messages);
+  facts['messages'] = messages.url;
+}
+
+async function startAll(context: Context, started: Started) {
+  const { settings, logger } = context;
+  const at = (port: number): Context => ({ ...context, settings: { ...settings, port } });
+  await startList(at(settings.messagesPort), started);
+  const logging = await startStore(at(settings.loggingPort), started);
+  const facade = await startFacade(settings, logger, inThisProcess(logging));
+  started.things.push(facade);
+  started.facts['facade'] = facade.url;
+}
+
+/** The services of a facade that runs beside them: no loop through a socket. */
+function inThisProcess({ journal }: StartedLogging): Upstream {
+  return {
+    journal,
+    async loggingList() {
+      const { pages } = await selectEntries(journal, {});
+      return { chunks: encodeTexts(pages), cancel: () => {} };
+    },
+    messagesList: async () => ({ chunks: oneText(notImplementedText), cancel: () => {} }),
+    checks: { logging: () => journal.head() },
+  };
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await
+async function* oneText(text: string): AsyncGenerator<string> {
+  yield text;
+}

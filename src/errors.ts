@@ -1,0 +1,88 @@
+/** What a code means outside: to an HTTP client, to a shell, and to whoever may try again. */
+interface Meaning {
+  readonly http: number;
+  readonly exit: number;
+  readonly retryable: boolean;
+}
+
+/**
+ * The closed set of things that can go wrong. Retrying, HTTP replies and exit codes read this
+ * table and decide nothing by themselves.
+ */
+const meanings = {
+  usage: { http: 500, exit: 2, retryable: false },
+  invalid_argument: { http: 400, exit: 4, retryable: false },
+  forbidden: { http: 403, exit: 4, retryable: false },
+  not_found: { http: 404, exit: 1, retryable: false },
+  method_not_allowed: { http: 405, exit: 4, retryable: false },
+  not_acceptable: { http: 406, exit: 4, retryable: false },
+  request_timeout: { http: 408, exit: 4, retryable: false },
+  gone: { http: 410, exit: 6, retryable: false },
+  too_large: { http: 413, exit: 4, retryable: false },
+  unsupported_media_type: { http: 415, exit: 4, retryable: false },
+  conflict: { http: 422, exit: 5, retryable: false },
+  cancelled: { http: 499, exit: 1, retryable: false },
+  internal: { http: 500, exit: 1, retryable: false },
+  outcome_unknown: { http: 500, exit: 3, retryable: false },
+  failed_precondition: { http: 500, exit: 1, retryable: false },
+  unimplemented: { http: 501, exit: 1, retryable: false },
+  overloaded: { http: 503, exit: 3, retryable: true },
+  unavailable: { http: 503, exit: 3, retryable: true },
+  storage_full: { http: 507, exit: 3, retryable: true },
+  deadline_exceeded: { http: 504, exit: 3, retryable: true },
+} as const satisfies Record<string, Meaning>;
+
+/** A name from the closed set of error codes. */
+export type Code = keyof typeof meanings;
+
+interface ErrorOptions {
+  readonly hint?: string | undefined;
+  readonly details?: Readonly<Record<string, string | number>>;
+  readonly cause?: unknown;
+}
+
+/** What every deliberate failure in mlog is: a code, what happened, and what to do about it. */
+export class MlogError extends Error {
+  override readonly name = 'MlogError';
+  readonly code: Code;
+  /** The next step for the person who reads it, as a sentence. */
+  readonly hint: string | undefined;
+  /** Facts for a program that reads the error, such as the `line` or the stored `seq`. */
+  readonly details: Readonly<Record<string, string | number>>;
+
+  constructor(code: Code, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details ?? {};
+  }
+
+  get httpStatus(): number {
+    return meanings[this.code].http;
+  }
+
+  get exitCode(): number {
+    return meanings[this.code].exit;
+  }
+
+  get retryable(): boolean {
+    return meanings[this.code].retryable;
+  }
+}
+
+/**
+ * Gives the same error if it is one of ours; anything else is a fault in mlog itself and becomes
+ * `internal`, with the original as its cause for the diagnostics only.
+ */
+export function toMlogError(error: unknown): MlogError {
+  if (error instanceof MlogError) return error;
+  return new MlogError('internal', 'Something went wrong inside mlog.', {
+    hint: 'The diagnostics of the service tell more.',
+    cause: error,
+  });
+}
+
+/** Says whether a Node system error carries this code, such as `ENOENT`. */
+export function hasErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}

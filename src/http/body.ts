@@ -1,0 +1,102 @@
+import type { IncomingMessage } from 'node:http';
+import { MlogError } from '../errors.ts';
+
+/** What a request body may be and how long it may take. */
+export interface BodyLimits {
+  readonly bodyMaxBytes: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** The largest body of one message: every byte of text may take six as a JSON escape. */
+export function bodyMaxBytesOf(txtMaxBytes: number): number {
+  return 6 * txtMaxBytes + 4_096;
+}
+
+/**
+ * Reads a request body to its end. Throws `too_large`, `deadline_exceeded`, `cancelled` when the
+ * client goes away, and `unsupported_media_type` for an encoded body.
+ */
+export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+  checkEncoding(request);
+  const { bodyMaxBytes, requestTimeoutMs } = limits;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const timer = setTimeout(() => {
+      fail(new MlogError('request_timeout', `The body took over ${requestTimeoutMs} ms.`));
+    }, requestTimeoutMs);
+
+    function fail(error: MlogError): void {
+      clearTimeout(timer);
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
+      // What still comes is read and dropped, so that the client gets to read the reply.
+      request.resume();
+      reject(error);
+    }
+    function onData(chunk: Buffer): void {
+      bytes += chunk.length;
+      if (bytes > bodyMaxBytes) return fail(tooLargeError(bodyMaxBytes));
+      chunks.push(chunk);
+    }
+    function onEnd(): void {
+      clearTimeout(timer);
+      request.off('close', onClose);
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    }
+    function onClose(): void {
+      fail(new MlogError('cancelled', 'The client went away before the end of its request.'));
+    }
+
+    if (Number(request.headers['content-length'] ?? 0) > bodyMaxBytes) {
+      return fail(tooLargeError(bodyMaxBytes));
+    }
+    request.on('data', onData).once('end', onEnd).once('close', onClose);
+  });
+}
+
+/**
+ * Gives a request body of any length in pieces of UTF-8 text, as it comes. Throws as `readBody`
+ * does; here the time is what may pass between two pieces.
+ */
+export async function* streamBody(
+  request: IncomingMessage,
+  { requestTimeoutMs }: Pick<BodyLimits, 'requestTimeoutMs'>,
+): AsyncGenerator<string> {
+  checkEncoding(request);
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const timer = setTimeout(() => {
+    request.destroy(new MlogError('request_timeout', `Nothing came for ${requestTimeoutMs} ms.`));
+  }, requestTimeoutMs);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      timer.refresh();
+      const text = decodePiece(() => decoder.decode(chunk, { stream: true }));
+      if (text) yield text;
+    }
+    decodePiece(() => decoder.decode());
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function decodePiece(decode: () => string): string {
+  try {
+    return decode();
+  } catch {
+    throw new MlogError('invalid_argument', 'The body is not valid UTF-8.');
+  }
+}
+
+function checkEncoding(request: IncomingMessage): void {
+  const encoding = request.headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw new MlogError('unsupported_media_type', `A body in ${encoding} encoding is not taken.`, {
+    hint: 'Send it without Content-Encoding.',
+  });
+}
+
+function tooLargeError(bodyMaxBytes: number): MlogError {
+  return new MlogError('too_large', `The body is larger than ${bodyMaxBytes} bytes.`, {
+    hint: 'Send less in one request, or raise the limits of the service.',
+  });
+}

@@ -1,0 +1,166 @@
+import request from 'undici/lib/api/api-request.js';
+import Pool from 'undici/lib/dispatcher/pool.js';
+import { hasErrno, MlogError } from '../errors.ts';
+
+/** How to reach a service. */
+export interface HttpClientOptions {
+  /** From the request to the whole reply of an exchange, or between two chunks of a stream. */
+  readonly timeoutMs: number;
+}
+
+/** One request. */
+export interface HttpRequestOptions {
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  /** Path and query below the address of the service. */
+  readonly path: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Uint8Array;
+}
+
+/** A reply that was read to its end. */
+export interface HttpReply {
+  readonly status: number;
+  /** One header by its lower-case name; empty when it is not there. */
+  readonly header: (name: string) => string;
+  readonly text: string;
+}
+
+/** A text that is still flowing. */
+export interface TextStream {
+  /** The text in pieces. Leaving the loop early ends the flow. */
+  readonly chunks: AsyncIterable<string>;
+  /** Ends a flow whose pieces nobody is going to read. */
+  cancel(): void;
+}
+
+/** A reply whose body is still flowing. */
+export type HttpStream = Omit<HttpReply, 'text'> & TextStream;
+
+/** A kept set of connections to one service. Every failure is an `MlogError`. */
+export interface HttpClient {
+  readonly url: string;
+  /** Sends a request and reads the reply, refusing one beyond `replyMaxBytes`. */
+  exchange(options: HttpRequestOptions): Promise<HttpReply>;
+  /** Sends a request and gives the reply as soon as its head is there. */
+  stream(options: HttpRequestOptions): Promise<HttpStream>;
+  close(): Promise<void>;
+}
+
+/** More than the largest reply to an append: 10,000 result lines with ids of 256 bytes. */
+const replyMaxBytes = 16 * 1024 * 1024;
+
+/** Opens a client of the service at an http(s) URL; connects when first used, follows no redirect. */
+export function openHttpClient(url: string, { timeoutMs }: HttpClientOptions): HttpClient {
+  const { origin, pathname } = new URL(url);
+  const base = pathname.replace(/\/$/, '');
+  const pool = new Pool(origin, {
+    connect: { timeout: timeoutMs },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    // Idle connections are dropped long before a server of ours would drop them (65 s).
+    keepAliveTimeout: 4_000,
+  });
+
+  async function send(options: HttpRequestOptions, signal?: AbortSignal) {
+    const { method, path, headers, body } = options;
+    return await request.call(pool, {
+      method,
+      path: base + path,
+      ...(headers && { headers }),
+      ...(body !== undefined && { body }),
+      ...(signal && { signal }),
+    });
+  }
+
+  return {
+    url,
+    async exchange(options) {
+      try {
+        const reply = await send(options, AbortSignal.timeout(timeoutMs));
+        return { ...toHead(reply), text: await readText(reply.body) };
+      } catch (error) {
+        throw toClientError(error, url);
+      }
+    },
+    async stream(options) {
+      try {
+        const reply = await send(options);
+        const { body } = reply;
+        return { ...toHead(reply), chunks: decode(body, url), cancel: () => cancel(body) };
+      } catch (error) {
+        throw toClientError(error, url);
+      }
+    },
+    close: () => pool.close(),
+  };
+}
+
+type Response = Awaited<ReturnType<typeof request>>;
+
+function toHead({ statusCode, headers }: Response): Omit<HttpReply, 'text'> {
+  return {
+    status: statusCode,
+    header(name) {
+      const value = headers[name];
+      return (Array.isArray(value) ? value[0] : value) ?? '';
+    },
+  };
+}
+
+async function readText(body: Response['body']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > replyMaxBytes) {
+      throw new MlogError('unavailable', `The reply is larger than ${replyMaxBytes} bytes.`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+async function* decode(body: Response['body'], url: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      const text = decoder.decode(chunk, { stream: true });
+      if (text) yield text;
+    }
+    const rest = decoder.decode();
+    if (rest) yield rest;
+  } catch (error) {
+    throw toClientError(error, url);
+  }
+}
+
+function cancel(body: Response['body']): void {
+  body.once('error', () => {}).destroy();
+}
+
+function toClientError(error: unknown, url: string): MlogError {
+  if (error instanceof MlogError) return error;
+  if (error instanceof Error && error.name === 'TimeoutError') return silentError(error, url);
+  if (
+    hasErrno(error, 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT')
+  ) {
+    return silentError(error, url);
+  }
+  if (hasErrno(error, 'ECONNREFUSED')) {
+    return new MlogError('unavailable', `Nothing listens at ${url}.`, {
+      hint: 'Is it started, and is that its address?',
+      cause: error,
+    });
+  }
+  if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) {
+    return new MlogError('unavailable', `The host of ${url} is not known.`, { cause: error });
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return new MlogError('unavailable', `The connection to ${url} failed: ${reason}.`, {
+    cause: error,
+  });
+}
+
+function silentError(cause: unknown, url: string): MlogError {
+  return new MlogError('deadline_exceeded', `No reply from ${url} in time.`, { cause });
+}

@@ -1,0 +1,50 @@
+import { MlogError } from '../errors.ts';
+import type { AppendResult, Journal } from '../journal/journal.ts';
+import type { Message } from '../message.ts';
+import type { HttpClient } from './client.ts';
+import { mediaTypes } from './formats.ts';
+import { statusError } from './problem.ts';
+
+/**
+ * The journal of a reference logging service, which knows only forms and the array of texts: one
+ * message a request, no numbers, no entries. A repeat of an id is a `duplicate` whatever its text.
+ */
+export function createFormJournal(client: HttpClient): Journal {
+  async function appendOne({ id, txt }: Message): Promise<AppendResult> {
+    const reply = await client.exchange({
+      method: 'POST',
+      path: '/logging',
+      headers: { 'content-type': mediaTypes.form },
+      body: `id=${encodeURIComponent(id)}&txt=${encodeURIComponent(txt)}`,
+    });
+    if (reply.status === 201) return { id, status: 'logged' };
+    // The second attempt of a message whose first reply was lost: it is stored, that is success.
+    if (reply.status === 200) return { id, status: 'duplicate' };
+    throw statusError(reply.status, client.url);
+  }
+
+  return {
+    async append(messages) {
+      const results: AppendResult[] = [];
+      for (const message of messages) results.push(await appendOne(message));
+      return results;
+    },
+    // eslint-disable-next-line require-yield
+    async *read() {
+      throw unimplementedError(client.url);
+    },
+    get: () => Promise.reject(unimplementedError(client.url)),
+    head: () => Promise.reject(unimplementedError(client.url)),
+    close: () => client.close(),
+  };
+}
+
+function unimplementedError(url: string): MlogError {
+  return new MlogError(
+    'unimplemented',
+    `The logging service at ${url} lists texts and no entries.`,
+    {
+      hint: 'Ask for the list alone, or put `mlog serve logging` in its place.',
+    },
+  );
+}

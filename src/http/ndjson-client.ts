@@ -1,0 +1,95 @@
+import { MlogError } from '../errors.ts';
+import type { AppendResult, Journal } from '../journal/journal.ts';
+import type { Entry, Message } from '../message.ts';
+import type { HttpClient, HttpReply, HttpStream } from './client.ts';
+import { mediaTypes, splitLines, toJsonLine } from './formats.ts';
+import { isProblem, problemError, statusError } from './problem.ts';
+
+/** No entry is longer; a text of the largest size that can be set would not fit a string. */
+const lineMaxLength = 256 * 1024 * 1024;
+
+/** The journal of a logging service that is mlog: many messages a request, entries in pages. */
+export function createNdjsonJournal(client: HttpClient): Journal {
+  return {
+    async append(messages) {
+      const reply = await client.exchange({
+        method: 'POST',
+        path: '/logging',
+        headers: { 'content-type': mediaTypes.ndjson },
+        body: messages.map(toJsonLine).join(''),
+      });
+      if (reply.status !== 200) throw toMlogReplyError(reply, client.url);
+      return parseResults(reply, messages, client.url);
+    },
+    async *read({ after, limit }) {
+      if (limit <= 0) return;
+      const stream = await client.stream({
+        method: 'GET',
+        path: `/logging?after=${after}&limit=${Math.min(limit, Number.MAX_SAFE_INTEGER)}`,
+        headers: { accept: mediaTypes.ndjson },
+      });
+      await checkStream(stream, client.url);
+      for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
+        yield lines.map((line) => parseLine(line, client.url) as Entry);
+      }
+    },
+    async get(id) {
+      const reply = await client.exchange({
+        method: 'GET',
+        path: `/logging?id=${encodeURIComponent(id)}`,
+      });
+      if (reply.status === 404 && isProblem(reply)) return undefined;
+      if (reply.status !== 200) throw toMlogReplyError(reply, client.url);
+      return parseLine(reply.text, client.url) as Entry;
+    },
+    async head() {
+      const reply = await client.exchange({ method: 'HEAD', path: '/logging' });
+      const lastSeq = Number.parseInt(reply.header('mlog-last-seq'), 10);
+      if (reply.status !== 200 || Number.isNaN(lastSeq)) throw toMlogReplyError(reply, client.url);
+      return { lastSeq };
+    },
+    close: () => client.close(),
+  };
+}
+
+async function checkStream(stream: HttpStream, url: string): Promise<void> {
+  if (stream.status === 200 && stream.header('content-type').startsWith(mediaTypes.ndjson)) return;
+  let text = '';
+  for await (const chunk of stream.chunks) {
+    text += chunk;
+    if (text.length > 65_536) break;
+  }
+  throw toMlogReplyError({ ...stream, text }, url);
+}
+
+/** What a reply means that is not the wanted one. */
+function toMlogReplyError(reply: HttpReply, url: string): MlogError {
+  // Only what mlog says itself is a refusal; another service in its place is none of that.
+  return isProblem(reply) ? problemError(reply, url) : statusError(502, url);
+}
+
+/** Believes a reply only when it has a result for each message, in their order. */
+function parseResults(reply: HttpReply, messages: readonly Message[], url: string): AppendResult[] {
+  const lines = reply.text.split('\n');
+  if (lines.pop() !== '' || lines.length !== messages.length) throw strangeError(url);
+  return lines.map((line, index) => {
+    const result = parseLine(line, url) as AppendResult;
+    const known = ['logged', 'duplicate', 'conflict'].includes(result.status);
+    if (!known || result.id !== messages[index]?.id) throw strangeError(url);
+    return result;
+  });
+}
+
+function parseLine(line: string, url: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw strangeError(url, error);
+  }
+}
+
+function strangeError(url: string, cause?: unknown): MlogError {
+  return new MlogError('unavailable', `The reply of ${url} is not one of a logging service.`, {
+    cause,
+  });
+}

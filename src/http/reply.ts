@@ -1,0 +1,77 @@
+import type { ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { mediaTypes, toJsonLine } from './formats.ts';
+
+/** What a handler gives back; the server writes it. */
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly type?: string;
+  /** The whole body, or pieces of one that is made while it is read. */
+  readonly body?: string | AsyncIterable<string>;
+}
+
+/** A JSON value as the reference writes it: compact, with a final newline. */
+export function json(status: number, value: unknown, headers?: Reply['headers']): Reply {
+  return { status, type: mediaTypes.json, body: toJsonLine(value), ...(headers && { headers }) };
+}
+
+/** What a reader of a long reply is held to. */
+export interface ReaderLimits {
+  /** A reader that takes nothing for so long is cut. */
+  readonly readerStallMs: number;
+}
+
+/** Writes a reply. A failure before the first piece of a streamed body is thrown, nothing sent. */
+export async function writeReply(
+  response: ServerResponse,
+  reply: Reply,
+  limits: ReaderLimits,
+): Promise<void> {
+  const { body = '', status } = reply;
+  // Of a reply to HEAD the body is not even begun.
+  if (typeof body === 'string' || response.req.method === 'HEAD') {
+    const headers = headersOf(reply);
+    if (typeof body === 'string') headers['Content-Length'] = String(Buffer.byteLength(body));
+    response.writeHead(status, headers).end(typeof body === 'string' ? body : undefined);
+    return;
+  }
+  await writePieces(response, reply, body, limits);
+}
+
+async function writePieces(
+  response: ServerResponse,
+  reply: Reply,
+  body: AsyncIterable<string>,
+  { readerStallMs }: ReaderLimits,
+): Promise<void> {
+  const pieces = body[Symbol.asyncIterator]();
+  try {
+    let piece = await pieces.next();
+    response.writeHead(reply.status, headersOf(reply));
+    while (!piece.done && !response.destroyed) {
+      if (!response.write(piece.value)) await drained(response, readerStallMs);
+      piece = await pieces.next();
+    }
+    response.end();
+  } finally {
+    await pieces.return?.();
+  }
+}
+
+/** Waits until the reader took what is buffered; cuts the connection when it takes nothing. */
+async function drained(response: ServerResponse, readerStallMs: number): Promise<void> {
+  const waiting = new AbortController();
+  const timer = setTimeout(() => response.destroy(), readerStallMs);
+  try {
+    const { signal } = waiting;
+    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
+  } finally {
+    clearTimeout(timer);
+    waiting.abort();
+  }
+}
+
+function headersOf({ type, headers }: Reply): Record<string, string> {
+  return { ...(type !== undefined && { 'Content-Type': type }), ...headers };
+}

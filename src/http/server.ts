@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { hasErrno, MlogError, toMlogError } from '../errors.ts';
+import type { Logger } from '../observe/logger.ts';
+import { mediaTypes } from './formats.ts';
+import { toProblem } from './problem.ts';
+import { writeReply, type ReaderLimits, type Reply } from './reply.ts';
+
+/** A request as a handler sees it. */
+export interface Request {
+  /** Node's own request, for the headers and the body. */
+  readonly raw: IncomingMessage;
+  readonly query: URLSearchParams;
+}
+
+/** Answers a request, or throws an `MlogError`, which the server turns into a problem document. */
+export type Handler = (request: Request) => Promise<Reply> | Reply;
+
+/** What one path answers, by method. HEAD comes with GET. */
+export interface Route {
+  readonly GET?: Handler;
+  readonly POST?: Handler;
+  /** Answers all other methods where the reference has its own words for them. */
+  readonly otherwise?: Handler;
+}
+
+/** The HTTP surface of a role: a route by path. */
+export type Routes = Readonly<Record<string, Route>>;
+
+/** How clients are held in bounds. */
+export interface ServerLimits extends ReaderLimits {
+  readonly headersTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+/** Where and what to serve. */
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly routes: Routes;
+  readonly limits: ServerLimits;
+  readonly logger: Logger;
+}
+
+/** A server that listens. */
+export interface Server {
+  readonly url: string;
+  /** Stops accepting, waits for the requests under way, and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Starts an HTTP server. Throws `failed_precondition` where the address cannot be used. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { host, port, limits, logger } = options;
+  const routes = new Map(Object.entries(options.routes));
+  let closing = false;
+
+  const server = createServer(
+    {
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: limits.headersTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      // Bodies have deadlines of their own, for a bulk body may rightly take longer than a form.
+      requestTimeout: 0,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => {
+      if (closing) response.setHeader('Connection', 'close');
+      void answer(request, response);
+    },
+  );
+  server.maxHeadersCount = 100;
+  server.maxConnections = limits.connectionsMax;
+  server.on('clientError', refuseMalformed);
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await writeReply(response, await route(routes, request), limits);
+    } catch (error) {
+      writeError(request, response, error);
+    }
+  }
+
+  function writeError(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+    const error = toMlogError(thrown);
+    const { method, url } = request;
+    const level = error.code === 'internal' ? 'error' : 'warn';
+    logger[level]({ method, url, code: error.code, err: error }, 'Request failed');
+    if (response.headersSent) {
+      // Half a body is out: only a broken connection tells the client that it is not whole.
+      response.destroy();
+      return;
+    }
+    void writeReply(response, toErrorReply(error), limits);
+  }
+
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw toListenError(error, host, port);
+  }
+
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    async close() {
+      closing = true;
+      const closed = once(server, 'close');
+      server.close();
+      // A connection that was busy at that moment turns idle later; then it goes as well.
+      const sweeping = setInterval(() => server.closeIdleConnections(), 20);
+      await closed;
+      clearInterval(sweeping);
+    },
+  };
+}
+
+function route(routes: ReadonlyMap<string, Route>, raw: IncomingMessage): Promise<Reply> | Reply {
+  const target = raw.url ?? '/';
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const found = routes.get(path);
+  if (!found) throw new MlogError('not_found', `There is nothing at ${path}.`);
+  const method = raw.method === 'HEAD' ? 'GET' : raw.method;
+  const handler = method === 'GET' || method === 'POST' ? found[method] : undefined;
+  const request = { raw, query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)) };
+  if (handler) return handler(request);
+  if (found.otherwise) return found.otherwise(request);
+  throw new MlogError('method_not_allowed', `${raw.method} is not for ${path}.`, {
+    hint: `It takes ${allowedMethods(found)}.`,
+    details: { allow: allowedMethods(found) },
+  });
+}
+
+function allowedMethods({ GET, POST }: Route): string {
+  return [GET && 'GET, HEAD', POST && 'POST'].filter(Boolean).join(', ');
+}
+
+function toErrorReply(error: MlogError): Reply {
+  const headers: Record<string, string> = {};
+  if (error.code === 'method_not_allowed') headers['Allow'] = String(error.details['allow']);
+  if (error.code === 'overloaded') headers['Retry-After'] = '1';
+  return { status: error.httpStatus, type: mediaTypes.problem, headers, body: toProblem(error) };
+}
+
+/** Answers what the HTTP parser refuses; there is no request object for it. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable) return void socket.destroy();
+  const [status, message] = hasErrno(error, 'HPE_HEADER_OVERFLOW')
+    ? ['431 Request Header Fields Too Large', 'The headers are larger than 16 KiB.']
+    : hasErrno(error, 'ERR_HTTP_REQUEST_TIMEOUT')
+      ? ['408 Request Timeout', 'The request did not come in time.']
+      : ['400 Bad Request', 'This is not HTTP.'];
+  const body = toProblem(new MlogError('invalid_argument', message));
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: ${mediaTypes.problem}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+function toListenError(error: unknown, host: string, port: number): MlogError {
+  if (hasErrno(error, 'EADDRINUSE')) {
+    return new MlogError('failed_precondition', `Port ${port} of ${host} is in use.`, {
+      hint: 'Stop what listens there, or choose another port with --port.',
+      cause: error,
+    });
+  }
+  if (hasErrno(error, 'EACCES')) {
+    return new MlogError('failed_precondition', `Port ${port} is not allowed to this user.`, {
+      hint: 'Choose a --port of 1024 or more.',
+      cause: error,
+    });
+  }
+  if (hasErrno(error, 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN')) {
+    return new MlogError('failed_precondition', `${host} is not an address of this machine.`, {
+      hint: 'Choose another --host, such as 127.0.0.1.',
+      cause: error,
+    });
+  }
+  return toMlogError(error);
+}

@@ -1,0 +1,65 @@
+import type { Entry, Message } from '../message.ts';
+
+/** What became of one message of an append. */
+export interface AppendResult {
+  readonly id: string;
+  /**
+   * - `logged`: new, and now kept.
+   * - `duplicate`: the same id with the same text was there before.
+   * - `conflict`: the same id with another text was there before; the first one is kept.
+   */
+  readonly status: 'logged' | 'duplicate' | 'conflict';
+  /** The place of the entry under this id. Absent only where a service below does not number. */
+  readonly seq?: number;
+}
+
+/** Which entries to read. */
+export interface ReadRange {
+  /** Begin behind this `seq`; 0 is the beginning. */
+  readonly after: number;
+  /** At most so many entries. */
+  readonly limit: number;
+}
+
+/** Where a journal stands. */
+export interface Head {
+  /** The `seq` of the newest entry, 0 when there is none. */
+  readonly lastSeq: number;
+}
+
+/**
+ * An ordered, durable record of messages. Stores are journals, remote services are journals, and
+ * batching and retrying take a journal and give one back. `test/contract` holds every one of them
+ * to these promises:
+ *
+ * - **Durable.** `append` resolves only when all its messages are as durable as the journal can
+ *   make them. Nothing of it can be read before.
+ * - **Atomic.** The messages of one append are kept together and in their order, or, when it
+ *   throws a refusal (`invalid_argument`, `too_large`), not at all. After any other error the
+ *   outcome is unknown, and the same append may be tried again without doubling anything.
+ * - **Idempotent.** One id means one entry for as long as the journal keeps it: across
+ *   concurrent calls, repeats and restarts. A `duplicate` is durable when it is told, too.
+ * - **Ordered.** `seq` counts 1, 2, 3 … in commit order. A reader sees entries in that order,
+ *   each once, and all that were committed before its call.
+ *
+ * Whoever opened a journal closes it; `close` first finishes what was accepted, then releases.
+ * Every call after `close` throws `unavailable`.
+ */
+export interface Journal {
+  /** Appends messages; the results come in the order of the messages. */
+  append(messages: readonly Message[]): Promise<AppendResult[]>;
+
+  /**
+   * Reads entries in order, a page at a time; pages are never empty. Leaving the loop early frees
+   * what the read holds. Memory does not grow with the range.
+   */
+  read(range: ReadRange): AsyncIterable<readonly Entry[]>;
+
+  /** Gives the entry under an id. */
+  get(id: string): Promise<Entry | undefined>;
+
+  /** Tells where the journal stands; also how a health check asks whether it can be read. */
+  head(): Promise<Head>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,41 @@
+import { MlogError } from '../errors.ts';
+import { byteCount } from '../message.ts';
+import type { Journal } from './journal.ts';
+
+/** How much may be under way at a time, waiting and retrying included. */
+export interface QueueLimits {
+  readonly queueMaxCount: number;
+  readonly queueMaxBytes: number;
+}
+
+/**
+ * Bounds what is under way towards a journal: an append beyond the bounds throws `overloaded` at
+ * once, before anything of it is stored, rather than wait. A lone append is taken at any size.
+ */
+export function withLimit(journal: Journal, limits: QueueLimits): Journal {
+  let count = 0;
+  let bytes = 0;
+  return {
+    ...journal,
+    async append(messages) {
+      const size = byteCount(messages);
+      const fits =
+        count + messages.length <= limits.queueMaxCount && bytes + size <= limits.queueMaxBytes;
+      if (count > 0 && !fits) throw overloadedError(count);
+      count += messages.length;
+      bytes += size;
+      try {
+        return await journal.append(messages);
+      } finally {
+        count -= messages.length;
+        bytes -= size;
+      }
+    },
+  };
+}
+
+function overloadedError(count: number): MlogError {
+  return new MlogError('overloaded', `${count} messages are waiting; this one was not taken.`, {
+    hint: 'Nothing of it was stored. Send it again in a moment.',
+  });
+}

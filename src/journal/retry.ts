@@ -1,0 +1,50 @@
+import pRetry from 'p-retry';
+import { MlogError, toMlogError } from '../errors.ts';
+import type { Journal } from './journal.ts';
+
+/** How often and how far apart an append is tried. */
+export interface RetryOptions {
+  /** Attempts in all, the first one included. */
+  readonly attemptsMax: number;
+  /** From the failure of one attempt to the start of the next. */
+  readonly retryDelayMs: number;
+  /** Hears of every attempt that failed. */
+  readonly onFailedAttempt?: (error: MlogError, attempt: number) => void;
+}
+
+/**
+ * Tries an append again when it failed with a retryable error. That is safe because appends are
+ * idempotent: a message whose first reply was lost comes back as a `duplicate`, which is success.
+ * After the last attempt it throws `outcome_unknown`. Reading is not retried: whoever reads can
+ * ask again without help.
+ */
+export function withRetry(journal: Journal, options: RetryOptions): Journal {
+  return { ...journal, append: (messages) => retry(() => journal.append(messages), options) };
+}
+
+/** Runs an idempotent action as `withRetry` runs an append. */
+export async function retry<T>(action: () => Promise<T>, options: RetryOptions): Promise<T> {
+  const { attemptsMax, retryDelayMs, onFailedAttempt } = options;
+  try {
+    return await pRetry(action, {
+      retries: attemptsMax - 1,
+      factor: 1,
+      minTimeout: retryDelayMs,
+      shouldRetry: ({ error }) => toMlogError(error).retryable,
+      onFailedAttempt({ error, attemptNumber }) {
+        onFailedAttempt?.(toMlogError(error), attemptNumber);
+      },
+    });
+  } catch (error) {
+    const last = toMlogError(error);
+    throw last.retryable ? unknownError(last, attemptsMax) : last;
+  }
+}
+
+function unknownError(last: MlogError, attemptsMax: number): MlogError {
+  const attempts = attemptsMax === 1 ? 'The attempt' : `All ${attemptsMax} attempts`;
+  return new MlogError('outcome_unknown', `${attempts} failed. ${last.message}`, {
+    hint: 'Whether the message is stored is unknown; to send it again under this id is safe.',
+    cause: last,
+  });
+}

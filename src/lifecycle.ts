@@ -1,0 +1,59 @@
+import { MlogError } from './errors.ts';
+import type { Logger } from './observe/logger.ts';
+
+/** Something that was started or opened. */
+export interface Closeable {
+  close(): Promise<void>;
+}
+
+/** How a process runs until it is told to stop. */
+export interface RunOptions {
+  /** Closes all that runs, in the reverse order of its start. */
+  readonly stop: () => Promise<void>;
+  /** Rejects when the process can do its work no longer. */
+  readonly failed: Promise<never>;
+  readonly shutdownTimeoutMs: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Waits for SIGTERM or SIGINT, then stops in order: whoever was accepted is answered first. A
+ * second signal ends the process at once. Throws what `failed` rejects with, and
+ * `deadline_exceeded` when the stop takes too long.
+ */
+export async function runUntilStopped(options: RunOptions): Promise<void> {
+  const signal = await Promise.race([nextSignal(), options.failed]);
+  options.logger.info({ signal }, 'Stopping');
+  await Promise.race([options.stop(), options.failed, deadline(options.shutdownTimeoutMs)]);
+  options.logger.info('Stopped');
+}
+
+/** Resolves with the first signal and lets the next one act as if nobody listened. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const signals = ['SIGTERM', 'SIGINT'] as const;
+    function onSignal(signal: NodeJS.Signals): void {
+      for (const name of signals) process.off(name, onSignal);
+      resolve(signal);
+    }
+    for (const name of signals) process.on(name, onSignal);
+  });
+}
+
+function deadline(ms: number): Promise<never> {
+  return new Promise((_, reject) => {
+    const error = new MlogError('deadline_exceeded', `The stop took more than ${ms} ms.`, {
+      hint: 'Some requests were cut; whoever sent them may send them again under the same ids.',
+    });
+    setTimeout(reject, ms, error).unref();
+  });
+}
+
+/** Closes several things, the last one first; one that fails does not keep the others open. */
+export async function closeInReverse(things: readonly Closeable[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const thing of things.toReversed()) {
+    await thing.close().catch((error: unknown) => errors.push(error));
+  }
+  if (errors.length > 0) throw errors[0];
+}

@@ -1,0 +1,55 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MlogError } from './errors.ts';
+import { openHttpClient } from './http/client.ts';
+import { createHttpJournal } from './http/journal-client.ts';
+import type { Journal } from './journal/journal.ts';
+
+/** What opening a journal may be told. */
+export interface OpenOptions {
+  /** How long one request to a remote journal may take. */
+  readonly attemptTimeoutMs: number;
+  /** Hears of an error after which a store keeps nothing any more. */
+  readonly onFatal?: (error: MlogError) => void;
+}
+
+/**
+ * Opens the journal at an address: `memory:`, `file:PATH`, or `http://…` for a remote logging
+ * service. Throws `usage` for another address, `failed_precondition` where a store cannot be used.
+ */
+export async function openJournal(address: string, options: OpenOptions): Promise<Journal> {
+  if (address === 'memory:') {
+    const { openMemoryJournal } = await import('./store/memory.ts');
+    return openMemoryJournal();
+  }
+  if (address.startsWith('file:')) {
+    const { openSqliteJournal } = await import('./store/sqlite.ts');
+    return await openSqliteJournal(toPath(address), { onFatal: options.onFatal });
+  }
+  if (/^https?:/.test(address)) {
+    return createHttpJournal(openHttpClient(address, { timeoutMs: options.attemptTimeoutMs }));
+  }
+  throw addressError(address);
+}
+
+/** Says in words what a stored message survives at an address. */
+export function durabilityOf(address: string): string {
+  if (address === 'memory:') return 'kept in memory, gone when the service stops';
+  return 'synced to disk before every reply';
+}
+
+function toPath(address: string): string {
+  if (address.startsWith('file://')) {
+    if (!URL.canParse(address)) throw addressError(address);
+    return fileURLToPath(address);
+  }
+  const path = address.slice('file:'.length);
+  if (path === '' || path.includes('\0')) throw addressError(address);
+  return resolve(path);
+}
+
+function addressError(address: string): MlogError {
+  return new MlogError('usage', `--store is ${JSON.stringify(address)}, which is no address.`, {
+    hint: 'It has to be memory: or file:PATH, such as file:./mlog.db.',
+  });
+}

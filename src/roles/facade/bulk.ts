@@ -1,0 +1,90 @@
+import { MlogError, toMlogError } from '../../errors.ts';
+import { parseJson, toJsonLine, toResultLine } from '../../http/formats.ts';
+import { byteCount, type Message } from '../../message.ts';
+import type { FacadeService } from './service.ts';
+
+/** How a stream of messages is cut into appends. */
+export interface BulkLimits {
+  readonly batchMaxCount: number;
+  readonly batchMaxBytes: number;
+  readonly lineMaxLength: number;
+}
+
+/** A line that is on its way, or the answer to one that was refused. */
+type Line = { readonly line: number; readonly message: Message } | { readonly answer: string };
+
+/**
+ * Sends a stream of NDJSON lines and gives an answer a line, in their order: what became of the
+ * message, that the line was refused, or that its outcome is unknown. A bad line does not stop the
+ * others. Memory stays bounded: nothing more is read while an append is under way.
+ */
+export async function* sendLines(
+  lines: AsyncIterable<readonly string[]>,
+  service: FacadeService,
+  limits: BulkLimits,
+): AsyncGenerator<string> {
+  let number = 0;
+  let group: Line[] = [];
+  let bytes = 0;
+  for await (const some of lines) {
+    for (const text of some) {
+      number += 1;
+      if (text.trim() === '') continue;
+      const line = parseLine(text, number, service, limits);
+      group.push(line);
+      if ('message' in line) bytes += byteCount([line.message]);
+      if (group.length >= limits.batchMaxCount || bytes >= limits.batchMaxBytes) {
+        yield await sendGroup(group, service);
+        group = [];
+        bytes = 0;
+      }
+    }
+  }
+  if (group.length > 0) yield await sendGroup(group, service);
+}
+
+function parseLine(
+  text: string,
+  line: number,
+  service: FacadeService,
+  { lineMaxLength }: BulkLimits,
+): Line {
+  try {
+    if (text.length > lineMaxLength) throw new MlogError('too_large', 'The line is too long.');
+    return { line, message: service.parse(parseJson(text)) };
+  } catch (error) {
+    return { answer: refusedLine(line, error) };
+  }
+}
+
+async function sendGroup(group: readonly Line[], service: FacadeService): Promise<string> {
+  const sent = group.filter((line) => 'message' in line);
+  const answers = sent.length > 0 ? await sendMessages(sent, service) : [];
+  const next = answers.values();
+  return group.map((line) => ('answer' in line ? line.answer : next.next().value)).join('');
+}
+
+type SentLine = Extract<Line, { message: Message }>;
+
+async function sendMessages(lines: readonly SentLine[], service: FacadeService): Promise<string[]> {
+  try {
+    const results = await service.sendAll(lines.map(({ message }) => message));
+    return results.map(toResultLine);
+  } catch (thrown) {
+    const error = toMlogError(thrown);
+    const isRefusal = error.code === 'invalid_argument' || error.code === 'too_large';
+    if (isRefusal && lines.length > 1) {
+      // One of them is refused below; alone, each gets its own answer.
+      const answers: string[] = [];
+      for (const line of lines) answers.push(...(await sendMessages([line], service)));
+      return answers;
+    }
+    return lines.map(({ line, message: { id } }) =>
+      isRefusal ? refusedLine(line, error) : toJsonLine({ line, id, status: 'unknown' }),
+    );
+  }
+}
+
+function refusedLine(line: number, error: unknown): string {
+  return toJsonLine({ line, status: 'refused', error: toMlogError(error).message });
+}

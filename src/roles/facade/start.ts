@@ -1,0 +1,17 @@
+import type { Settings } from '../../config.ts';
+import { startServer, type Server } from '../../http/server.ts';
+import type { Logger } from '../../observe/logger.ts';
+import { facadeRoutes, type Upstream } from './routes.ts';
+import { createFacadeService } from './service.ts';
+
+/** Starts the facade in front of its services, which stay open when it closes. */
+export async function startFacade(
+  settings: Settings,
+  logger: Logger,
+  upstream: Upstream,
+): Promise<Server> {
+  const { host, port } = settings;
+  const service = createFacadeService(upstream.journal, settings);
+  const routes = facadeRoutes(service, upstream, settings);
+  return await startServer({ host, port, routes, limits: settings, logger });
+}

@@ -1,0 +1,74 @@
+import { MlogError } from '../../errors.ts';
+import { bodyMaxBytesOf, readBody } from '../../http/body.ts';
+import {
+  decodeText,
+  mediaTypes,
+  parseForm,
+  parseJson,
+  parseNdjson,
+  toResultLine,
+} from '../../http/formats.ts';
+import { healthRoutes } from '../../http/health.ts';
+import { parseListing, replyToListing } from '../../http/listing.ts';
+import { byMediaType } from '../../http/media-type.ts';
+import { json, type Reply } from '../../http/reply.ts';
+import type { Request, Routes } from '../../http/server.ts';
+import type { Journal } from '../../journal/journal.ts';
+import type { LoggingService } from './service.ts';
+
+/** What a request to the logging service is held to. */
+export interface LoggingLimits {
+  readonly txtMaxBytes: number;
+  readonly appendMaxCount: number;
+  readonly appendMaxBytes: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** The HTTP surface of the logging role. */
+export function loggingRoutes(
+  service: LoggingService,
+  journal: Journal,
+  limits: LoggingLimits,
+): Routes {
+  const { requestTimeoutMs } = limits;
+  const oneMessage = { bodyMaxBytes: bodyMaxBytesOf(limits.txtMaxBytes), requestTimeoutMs };
+  const manyMessages = { bodyMaxBytes: limits.appendMaxBytes, requestTimeoutMs };
+
+  async function logForm({ raw }: Request): Promise<Reply> {
+    const { id, txt } = parseForm(await readBody(raw, oneMessage));
+    if (!id || !txt) return json(400, 'No id or text');
+    const { status } = await service.log(service.parse({ id, txt }));
+    // By the id alone, as the reference: a conflict is a duplicate here, told in the diagnostics.
+    return status === 'logged' ? json(201, 'Message logged') : json(200, 'Duplicate detected');
+  }
+
+  async function logJson({ raw }: Request): Promise<Reply> {
+    const fields = parseJson(decodeText(await readBody(raw, oneMessage)));
+    const entry = await service.logEntry(service.parse(fields));
+    return json(entry.status === 'logged' ? 201 : 200, entry);
+  }
+
+  async function logNdjson({ raw }: Request): Promise<Reply> {
+    const text = decodeText(await readBody(raw, manyMessages));
+    const messages = parseNdjson(text, (fields) => service.parse(fields));
+    if (messages.length > limits.appendMaxCount) {
+      throw new MlogError('too_large', `More than ${limits.appendMaxCount} lines in one request.`, {
+        hint: 'Nothing of it was stored. Send it in several requests.',
+      });
+    }
+    const results = await service.logAll(messages);
+    return { status: 200, type: mediaTypes.ndjson, body: results.map(toResultLine).join('') };
+  }
+
+  return {
+    ...healthRoutes('logging', { store: () => journal.head() }),
+    '/logging': {
+      GET: (request) => replyToListing(parseListing(request), journal),
+      POST: byMediaType({
+        [mediaTypes.form]: logForm,
+        [mediaTypes.json]: logJson,
+        [mediaTypes.ndjson]: logNdjson,
+      }),
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { MlogError } from '../../errors.ts';
+import type { AppendResult, Journal } from '../../journal/journal.ts';
+import { createId, parseMessage, type Entry, type Message, type TextLimit } from '../../message.ts';
+
+/** What the logging role does, whichever wire asks. */
+export interface LoggingService {
+  /** Checks what a client sent and makes an id where it gave none. Throws a refusal. */
+  parse(fields: { readonly id?: unknown; readonly txt?: unknown }): Message;
+  /** Keeps one message and tells what became of it. */
+  log(message: Message): Promise<AppendResult>;
+  /** Keeps one message; gives its entry. Throws `conflict` where the id has another text. */
+  logEntry(message: Message): Promise<Entry & Pick<AppendResult, 'status'>>;
+  /** Keeps messages together. */
+  logAll(messages: readonly Message[]): Promise<AppendResult[]>;
+}
+
+/** Makes the service over a journal. */
+export function createLoggingService(journal: Journal, limit: TextLimit): LoggingService {
+  async function log(message: Message): Promise<AppendResult> {
+    const [result] = await journal.append([message]);
+    return result!;
+  }
+
+  return {
+    parse: ({ id, txt }) => parseMessage(id ?? createId(), txt, limit),
+    log,
+    async logEntry(message) {
+      const { status, seq } = await log(message);
+      if (status === 'conflict') throw conflictError(seq);
+      const entry = await journal.get(message.id);
+      if (!entry) throw new MlogError('not_found', 'The message is kept no longer.');
+      return { ...entry, status };
+    },
+    logAll: (messages) => journal.append(messages),
+  };
+}
+
+function conflictError(seq: number | undefined): MlogError {
+  return new MlogError('conflict', 'Another text is kept under this id; it was left as it is.', {
+    hint: 'Send this text under an id of its own.',
+    ...(seq !== undefined && { details: { seq } }),
+  });
+}

@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { MlogError } from '../errors.ts';
+import type { AppendResult, Head, Journal } from '../journal/journal.ts';
+import type { Entry } from '../message.ts';
+import type { Call, Reply, ThreadData } from './sqlite-worker.ts';
+
+/** What `openSqliteJournal` may be told. */
+export interface SqliteOptions {
+  /**
+   * Hears of an error after which the journal stores nothing any more, such as a failed sync. Only
+   * a new start of the process can tell what is on the disk.
+   */
+  readonly onFatal?: ((error: MlogError) => void) | undefined;
+}
+
+/**
+ * The file that the thread runs: this program itself. Sources run by a test have no bundle of
+ * their own and use the built one.
+ */
+const program = import.meta.url.endsWith('.ts')
+  ? new URL('../../dist/mlog.js', import.meta.url)
+  : new URL(import.meta.url);
+
+/**
+ * Opens a journal in a SQLite file, made if it is not there. Throws `failed_precondition` where
+ * the path cannot be used, holds something else, or belongs to another process.
+ *
+ * SQLite runs on a thread of its own, with one connection: a sync takes milliseconds, and none of
+ * them may hold up the event loop.
+ */
+export async function openSqliteJournal(
+  path: string,
+  options: SqliteOptions = {},
+): Promise<Journal> {
+  const thread = new StoreThread(path);
+  await thread.opened;
+  thread.onFatal = options.onFatal;
+  return {
+    append: (messages) => thread.call<AppendResult[]>({ verb: 'append', messages }),
+    async *read({ after, limit }) {
+      for (let left = limit; left > 0;) {
+        const page = await thread.call<Entry[]>({ verb: 'page', after, limit: left });
+        const last = page.at(-1);
+        if (!last) return;
+        yield page;
+        after = last.seq;
+        left -= page.length;
+      }
+    },
+    get: (id) => thread.call<Entry | undefined>({ verb: 'get', id }),
+    head: () => thread.call<Head>({ verb: 'head' }),
+    close: () => thread.close(),
+  };
+}
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: MlogError) => void;
+}
+
+/** The main thread's end of the store: calls go out in order, replies come back in order. */
+class StoreThread {
+  readonly opened: Promise<void>;
+  onFatal: SqliteOptions['onFatal'];
+  readonly #worker: Worker;
+  readonly #exited: Promise<unknown>;
+  readonly #waiting: Waiting[] = [];
+  #closed: MlogError | undefined;
+
+  constructor(path: string) {
+    this.#worker = new Worker(program, {
+      workerData: { path } satisfies ThreadData,
+      // Node 22 calls its SQLite experimental on stderr at every start.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
+    this.#exited = once(this.#worker, 'exit');
+    this.opened = new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve: () => resolve(), reject });
+    });
+    this.#worker.on('message', (reply: Reply) => this.#receive(reply));
+    this.#worker.on('error', (error) => this.#fail(diedError(error)));
+    this.#worker.on('exit', () => this.#fail(diedError()));
+  }
+
+  call<Result>(call: Call): Promise<Result> {
+    if (this.#closed) return Promise.reject(this.#closed);
+    return new Promise<Result>((resolve, reject) => {
+      this.#waiting.push({ resolve: resolve as Waiting['resolve'], reject });
+      this.#worker.postMessage(call);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      const closing = this.call<void>({ verb: 'close' });
+      this.#closed = new MlogError('unavailable', 'The journal is closed.');
+      await closing;
+    }
+    await this.#exited;
+  }
+
+  #receive(reply: Reply): void {
+    const waiting = this.#waiting.shift();
+    if ('result' in reply) {
+      waiting?.resolve(reply.result);
+      return;
+    }
+    const { code, message, hint } = reply.error;
+    const error = new MlogError(code, message, { hint });
+    waiting?.reject(error);
+    if (reply.fatal) this.#fail(error);
+  }
+
+  #fail(error: MlogError): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    if (this.#closed) return;
+    this.#closed = error;
+    this.onFatal?.(error);
+  }
+}
+
+function diedError(cause?: Error): MlogError {
+  return new MlogError('unavailable', 'The thread of the store ended unexpectedly.', {
+    hint: 'Start the service again; what was acknowledged is kept.',
+    cause,
+  });
+}

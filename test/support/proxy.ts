@@ -1,0 +1,143 @@
+import { EventEmitter, once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const backlogMaxBytes = 1_048_576;
+
+/** What a proxy does to the traffic; each member may be set anew at any time. */
+export type Faults = {
+  /** Every piece arrives this much later, in both directions; order is kept. */
+  delayMs: number;
+  /**
+   * Asked when the first bytes after a request come from the target. True loses them and closes
+   * the connection: the target has done its work, and the client will never know.
+   */
+  dropReply: () => boolean;
+  /** Asked on each connection; true resets it before the target hears of it. */
+  resetConnection: () => boolean;
+  /** While true, bytes of both directions are held, and none is lost. */
+  paused: boolean;
+};
+
+/** A running proxy; closing it cuts every connection. */
+export type Proxy = { url: string; faults: Faults; close: () => Promise<void> };
+
+/** Starts a TCP proxy towards the host and port of the URL, with a URL of the same scheme. */
+export const startProxy = async (
+  targetUrl: string,
+  options: Partial<Faults> = {},
+): Promise<Proxy> => {
+  const { protocol, hostname, port } = new URL(targetUrl);
+  const { faults, passing } = createFaults(options);
+  const sockets = new Set<Socket>();
+
+  const track = (socket: Socket, peer: Socket): void => {
+    sockets.add(socket);
+    socket.once('error', () => peer.resetAndDestroy());
+    socket.once('close', () => sockets.delete(socket));
+  };
+
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    if (faults.resetConnection()) {
+      client.resetAndDestroy();
+      return;
+    }
+    const target = connect({
+      host: hostname,
+      port: Number(port),
+      allowHalfOpen: true,
+      noDelay: true,
+    });
+    track(client, target);
+    track(target, client);
+
+    let requested = false;
+    forward(client, target, passing, () => {
+      requested = true;
+    });
+    forward(target, client, passing, () => {
+      if (!requested) return;
+      requested = false;
+      if (!faults.dropReply()) return;
+      client.destroy();
+      target.destroy();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    url: `${protocol}//127.0.0.1:${(server.address() as AddressInfo).port}`,
+    faults,
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+};
+
+/** Resolves when a piece that came at `arrivedAt` may go on. */
+type Passing = (arrivedAt: number) => Promise<void>;
+
+const createFaults = (options: Partial<Faults>): { faults: Faults; passing: Passing } => {
+  const changes = new EventEmitter().setMaxListeners(0);
+  let paused = options.paused ?? false;
+  const faults: Faults = {
+    delayMs: options.delayMs ?? 0,
+    dropReply: options.dropReply ?? (() => false),
+    resetConnection: options.resetConnection ?? (() => false),
+    get paused() {
+      return paused;
+    },
+    set paused(value) {
+      paused = value;
+      changes.emit('paused');
+    },
+  };
+  const passing: Passing = async (arrivedAt) => {
+    const waitMs = arrivedAt + faults.delayMs - performance.now();
+    if (waitMs > 0) await sleep(waitMs, undefined, { ref: false });
+    while (paused) await once(changes, 'paused');
+  };
+  return { faults, passing };
+};
+
+/**
+ * Passes bytes and the end of the stream on, in order. Pieces wait side by side, so that a delay
+ * is a latency and not a limit of throughput; past the backlog the source is not read.
+ */
+const forward = (from: Socket, to: Socket, passing: Passing, onArrival: () => void): void => {
+  let queue = Promise.resolve();
+  let backlogBytes = 0;
+
+  const enqueue = (pass: () => void | Promise<void>): void => {
+    const arrivedAt = performance.now();
+    queue = queue.then(async () => {
+      await passing(arrivedAt);
+      if (!to.destroyed) await pass();
+    });
+  };
+
+  from.on('data', (piece: Buffer) => {
+    onArrival();
+    backlogBytes += piece.length;
+    if (backlogBytes > backlogMaxBytes) from.pause();
+    enqueue(async () => {
+      if (!to.write(piece)) await roomIn(to);
+      backlogBytes -= piece.length;
+      if (backlogBytes <= backlogMaxBytes) from.resume();
+    });
+  });
+  from.once('end', () => enqueue(() => void to.end()));
+};
+
+const roomIn = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.on('drain', done).on('close', done);
+  });
