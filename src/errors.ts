@@ -26,6 +26,7 @@ const meanings = {
   outcome_unknown: { http: 500, exit: 3, retryable: false },
   failed_precondition: { http: 500, exit: 1, retryable: false },
   unimplemented: { http: 501, exit: 1, retryable: false },
+  closed: { http: 503, exit: 3, retryable: false },
   overloaded: { http: 503, exit: 3, retryable: true },
   unavailable: { http: 503, exit: 3, retryable: true },
   storage_full: { http: 507, exit: 3, retryable: true },

@@ -1,4 +1,5 @@
 import { MlogError } from '../errors.ts';
+import { createGate } from '../journal/gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { HttpClient } from './client.ts';
 import { createFormJournal } from './form-client.ts';
@@ -11,6 +12,7 @@ import { createNdjsonJournal } from './ndjson-client.ts';
  */
 export function createHttpJournal(client: HttpClient): Journal {
   const dialects = { mlog: createNdjsonJournal(client), reference: createFormJournal(client) };
+  const gate = createGate();
   let found: Promise<Journal> | undefined;
 
   async function ask(): Promise<Journal> {
@@ -39,12 +41,17 @@ export function createHttpJournal(client: HttpClient): Journal {
   }
 
   return {
-    append: (messages) => withDialect((journal) => journal.append(messages)),
+    append: (messages) => gate.pass(() => withDialect((journal) => journal.append(messages))),
     async *read(range) {
-      yield* await withDialect((journal) => Promise.resolve(journal.read(range)));
+      gate.check();
+      const journal = await withDialect((dialect) => Promise.resolve(dialect));
+      yield* journal.read(range);
     },
-    get: (id) => withDialect((journal) => journal.get(id)),
-    head: () => withDialect((journal) => journal.head()),
-    close: () => client.close(),
+    get: (id) => gate.pass(() => withDialect((journal) => journal.get(id))),
+    head: () => gate.pass(() => withDialect((journal) => journal.head())),
+    async close() {
+      await gate.close();
+      await client.close();
+    },
   };
 }

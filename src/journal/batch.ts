@@ -1,5 +1,6 @@
-import { MlogError, toMlogError } from '../errors.ts';
+import { toMlogError } from '../errors.ts';
 import { byteCount, type Message } from '../message.ts';
+import { createGate } from './gate.ts';
 import type { AppendResult, Journal } from './journal.ts';
 
 /** How much one batch takes. An append larger than that makes a batch of its own. */
@@ -26,7 +27,7 @@ interface Waiting {
 export function withBatch(journal: Journal, options: BatchOptions): Journal {
   let queue: Waiting[] = [];
   let writing: Promise<void> | undefined;
-  let closed = false;
+  const gate = createGate();
 
   function takeBatch(): Waiting[] {
     let count = 0;
@@ -60,6 +61,14 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
     }
   }
 
+  function enqueue(messages: readonly Message[]): Promise<AppendResult[]> {
+    const bytes = byteCount(messages);
+    return new Promise((resolve, reject) => {
+      queue.push({ messages, bytes, resolve, reject });
+      writing ??= writeAll();
+    });
+  }
+
   async function writeAll(): Promise<void> {
     while (queue.length > 0) {
       await write(takeBatch());
@@ -68,22 +77,12 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
   }
 
   return {
-    append(messages) {
-      if (closed) {
-        return Promise.reject(new MlogError('unavailable', 'The journal is closed.'));
-      }
-      const bytes = byteCount(messages);
-      return new Promise((resolve, reject) => {
-        queue.push({ messages, bytes, resolve, reject });
-        writing ??= writeAll();
-      });
-    },
+    append: (messages) => gate.pass(() => enqueue(messages)),
     read: (range) => journal.read(range),
     get: (id) => journal.get(id),
     head: () => journal.head(),
     async close() {
-      closed = true;
-      await writing;
+      await gate.close();
       await journal.close();
     },
   };

@@ -43,7 +43,7 @@ export interface Head {
  *   each once, and all that were committed before its call.
  *
  * Whoever opened a journal closes it; `close` first finishes what was accepted, then releases.
- * Every call after `close` throws `unavailable`.
+ * Every call after `close` throws `closed`.
  */
 export interface Journal {
   /** Appends messages; the results come in the order of the messages. */

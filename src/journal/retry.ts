@@ -1,5 +1,6 @@
 import pRetry from 'p-retry';
 import { MlogError, toMlogError } from '../errors.ts';
+import { createGate } from './gate.ts';
 import type { Journal } from './journal.ts';
 
 /** How often and how far apart an append is tried. */
@@ -19,7 +20,15 @@ export interface RetryOptions {
  * ask again without help.
  */
 export function withRetry(journal: Journal, options: RetryOptions): Journal {
-  return { ...journal, append: (messages) => retry(() => journal.append(messages), options) };
+  const gate = createGate();
+  return {
+    ...journal,
+    append: (messages) => gate.pass(() => retry(() => journal.append(messages), options)),
+    async close() {
+      await gate.close();
+      await journal.close();
+    },
+  };
 }
 
 /** Runs an idempotent action as `withRetry` runs an append. */

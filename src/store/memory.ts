@@ -1,4 +1,4 @@
-import { MlogError } from '../errors.ts';
+import { createGate } from '../journal/gate.ts';
 import type { AppendResult, Journal } from '../journal/journal.ts';
 import type { Entry, Message } from '../message.ts';
 
@@ -8,11 +8,7 @@ const pageMaxCount = 1000;
 export function openMemoryJournal(now: () => Date = () => new Date()): Journal {
   const entries: Entry[] = [];
   const byId = new Map<string, Entry>();
-  let closed = false;
-
-  function checkOpen(): void {
-    if (closed) throw new MlogError('unavailable', 'The journal is closed.');
-  }
+  const gate = createGate();
 
   function appendOne({ id, txt }: Message, at: string): AppendResult {
     const first = byId.get(id);
@@ -27,27 +23,25 @@ export function openMemoryJournal(now: () => Date = () => new Date()): Journal {
 
   return {
     async append(messages) {
-      checkOpen();
+      gate.check();
       const at = now().toISOString();
       return messages.map((message) => appendOne(message, at));
     },
     async *read({ after, limit }) {
-      checkOpen();
+      gate.check();
       const end = Math.min(after + limit, entries.length);
       for (let from = after; from < end; from += pageMaxCount) {
         yield entries.slice(from, Math.min(from + pageMaxCount, end));
       }
     },
     async get(id) {
-      checkOpen();
+      gate.check();
       return byId.get(id);
     },
     async head() {
-      checkOpen();
+      gate.check();
       return { lastSeq: entries.length };
     },
-    async close() {
-      closed = true;
-    },
+    close: () => gate.close(),
   };
 }

@@ -94,7 +94,7 @@ class StoreThread {
   async close(): Promise<void> {
     if (!this.#closed) {
       const closing = this.call<void>({ verb: 'close' });
-      this.#closed = new MlogError('unavailable', 'The journal is closed.');
+      this.#closed = new MlogError('closed', 'The journal is closed.');
       await closing;
     }
     await this.#exited;

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { flagOf, readSettings, settings, variableOf } from '../src/config.ts';
+
+describe('the settings', () => {
+  it('have one name in three spellings', () => {
+    expect(flagOf('batchMaxCount')).toBe('--batch-max-count');
+    expect(variableOf('batchMaxCount')).toBe('MLOG_BATCH_MAX_COUNT');
+  });
+
+  it('come from the flag, else from the variable, else by default', () => {
+    const env = { MLOG_ATTEMPTS_MAX: '5', MLOG_RETRY_DELAY_MS: '7' };
+    const read = readSettings('facade', { attemptsMax: '4' }, env);
+    expect(read).toMatchObject({ attemptsMax: 4, retryDelayMs: 7, attemptTimeoutMs: 5_000 });
+  });
+
+  it('take an empty variable as not set', () => {
+    expect(readSettings('logging', {}, { MLOG_PORT: '' }).port).toBe(8881);
+  });
+
+  it.each(['', '-1', '65536', '1.5', '0x10', '1e3', ' 80', 'http', '99999999999999999999'])(
+    'refuse the port %j, naming the flag and what is right',
+    (given) => {
+      expect(() => readSettings('facade', { port: given }, {})).toThrow(
+        `--port is ${JSON.stringify(given)}. It has to be a whole number from 0 to 65535.`,
+      );
+    },
+  );
+
+  it('name the variable that is wrong', () => {
+    expect(() => readSettings('all', {}, { MLOG_LOG_LEVEL: 'loud' })).toThrow(
+      'MLOG_LOG_LEVEL is "loud". It has to be one of debug, info, warn, error, silent.',
+    );
+    expect(() => readSettings('client', {}, { MLOG_URL: 'localhost:8880' })).toThrow(
+      'MLOG_URL is "localhost:8880". It has to be an address such as http://localhost:8880.',
+    );
+  });
+
+  it('refuse a flag of another role, and leave its variable alone', () => {
+    expect(() => readSettings('facade', { store: 'memory:' }, {})).toThrow(
+      '--store is no setting of `mlog serve facade`.',
+    );
+    expect(
+      readSettings('facade', {}, { MLOG_STORE: 'memory:', MLOG_APPEND_MAX_COUNT: 'x' }),
+    ).toBeDefined();
+  });
+
+  it('keep the data in the XDG data folder', () => {
+    expect(readSettings('all', {}, { XDG_DATA_HOME: '/data' }).store).toBe(
+      'file:/data/mlog/mlog.db',
+    );
+    expect(readSettings('all', {}, { XDG_DATA_HOME: 'data' }).store).toMatch(
+      /^file:\/.*\/\.local\/share\/mlog\/mlog\.db$/,
+    );
+  });
+
+  it('say of each what it is, and have defaults that they take themselves', () => {
+    for (const setting of Object.values(settings)) {
+      expect(setting.help).toMatch(/^[A-Z]/);
+      if (setting.default !== undefined) {
+        expect(setting.parse(String(setting.default))).toBe(setting.default);
+      }
+    }
+  });
+});

@@ -1,0 +1,121 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => ({ path, text: readFileSync(join(root, 'src', path), 'utf8') }));
+
+/** The storeys of the house, top to bottom; a room imports from its own room and from below. */
+const storeys = [
+  ['mlog'],
+  ['cli'],
+  ['commands'],
+  ['roles/facade', 'roles/logging', 'roles/messages'],
+  ['open-journal'],
+  ['http', 'store'],
+  ['journal', 'config', 'lifecycle', 'observe'],
+  ['message', 'errors'],
+];
+
+/** Each package and its one room. */
+const rooms: Record<string, string> = {
+  commander: 'cli.ts',
+  negotiator: 'http/listing.ts',
+  'p-retry': 'journal/retry.ts',
+  pino: 'observe/logger.ts',
+  undici: 'http/client.ts',
+  uuid: 'message.ts',
+  '@photostructure/sqlite': 'store/sqlite-driver.ts',
+};
+
+/** What touches the process, and the one file that may. */
+const doors: [RegExp, string][] = [
+  [/process\.env\b/, 'config.ts'],
+  [/process\.exit\b|process\.exitCode/, 'cli.ts'],
+  [/process\.(?:on|once)\(/, 'lifecycle.ts'],
+  [/process\.stdout|console\./, 'commands/print.ts'],
+];
+
+const bannedNames =
+  /(?:^|\/)(?:util|utils|common|helper|helpers|shared|misc|lib|core|base|impl|manager|index|types)(?:\.ts|\/)/;
+
+describe('the house', () => {
+  it.each(sources)('$path imports from its own room and from below only', ({ path, text }) => {
+    for (const target of importsOf(text).filter((name) => name.startsWith('.'))) {
+      const imported = relative(join(root, 'src'), resolve(root, 'src', dirname(path), target));
+      if (imported === '../package.json') continue;
+      expect(mayImport(path, imported), `${path} imports ${imported}`).toBe(true);
+    }
+  });
+
+  it.each(sources)('$path imports packages of its room only', ({ path, text }) => {
+    for (const target of importsOf(text).filter((name) => !name.startsWith('.'))) {
+      if (target.startsWith('node:')) {
+        expect(builtinModules).toContain(target.slice('node:'.length));
+        continue;
+      }
+      const packageName = target.split('/', target.startsWith('@') ? 2 : 1).join('/');
+      expect([rooms[packageName], `${rooms[packageName]!.split('/')[0]}/undici.d.ts`]).toContain(
+        path,
+      );
+    }
+  });
+
+  it.each(doors)('only one file has %s', (pattern, door) => {
+    const holders = sources.filter(({ text }) => pattern.test(withoutComments(text)));
+    expect(holders.map(({ path }) => path)).toEqual([door]);
+  });
+
+  it('writes to stderr by the diagnostics, the remarks and the last word alone', () => {
+    const holders = sources.filter(({ text }) => /process\.stderr|stderrFd/.test(text));
+    expect(holders.map(({ path }) => path).toSorted()).toEqual([
+      'cli.ts',
+      'commands/print.ts',
+      'observe/logger.ts',
+    ]);
+  });
+
+  it.each(sources)('$path has a name and a size that the house uses', ({ path, text }) => {
+    expect(path).toMatch(/^[a-z0-9/.-]+$/);
+    expect(path).not.toMatch(bannedNames);
+    expect(text.split('\n').length).toBeLessThanOrEqual(250);
+    expect(text).not.toMatch(/\b(?:TODO|FIXME|XXX|HACK)\b/);
+  });
+
+  it.each(sources)('$path says what each of its exports is', ({ text }) => {
+    const lines = text.split('\n');
+    for (const [index, line] of lines.entries()) {
+      if (/^export (?!type \{|\{|\*|default )/.test(line)) {
+        expect(lines[index - 1], `above: ${line}`).toMatch(/\*\/\s*$/);
+      }
+    }
+  });
+});
+
+function importsOf(text: string): string[] {
+  const pattern = /(?:^|\s)(?:import|export)[^'";]*?from '([^']+)'|import\(?\s*'([^']+)'/g;
+  return [...text.matchAll(pattern)].map((match) => (match[1] ?? match[2])!);
+}
+
+function storeyOf(path: string): { level: number; room: string } {
+  for (const [level, names] of storeys.entries()) {
+    const room = names.find((name) => path === `${name}.ts` || path.startsWith(`${name}/`));
+    if (room) return { level, room };
+  }
+  throw new Error(`${path} stands in no room of the house.`);
+}
+
+function mayImport(from: string, to: string): boolean {
+  const importer = storeyOf(from);
+  const imported = storeyOf(to);
+  if (importer.room === imported.room || imported.level > importer.level) return true;
+  // The lowest two storeys lean on their neighbours; http and store, and the roles, never do.
+  return importer.level === imported.level && importer.level >= 6;
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+}

@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  encodeTexts,
+  parseForm,
+  parseJson,
+  parseNdjson,
+  splitLines,
+} from '../../src/http/formats.ts';
+
+const bytes = (text: string) => Buffer.from(text);
+
+describe('a form', () => {
+  it('is read as URLSearchParams reads it, whatever the text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (id, txt) => {
+        const form = new URLSearchParams({ other: 'x', id, txt }).toString();
+        expect(parseForm(bytes(form))).toEqual({ id, txt });
+      }),
+    );
+  });
+
+  it('is read from curl -d "txt=…" with bytes that are not escaped', () => {
+    expect(parseForm(bytes('txt=Привіт, it is me'))).toEqual({ txt: 'Привіт, it is me' });
+    expect(parseForm(bytes('txt=a=b'))).toEqual({ txt: 'a=b' });
+    expect(parseForm(bytes('txt'))).toEqual({ txt: '' });
+    expect(parseForm(bytes(''))).toEqual({});
+    expect(parseForm(bytes('t%78t=a+b%2Bc'))).toEqual({ txt: 'a b+c' });
+  });
+
+  it.each(['txt=100%', 'txt=%zz', 'txt=%ff', 'txt=%ed%a0%80', 'txt=a&txt=b', 'id=1&id=1&txt=a'])(
+    'is refused, not repaired: %s',
+    (form) => {
+      expect(() => parseForm(bytes(form))).toThrow(
+        expect.objectContaining({ code: 'invalid_argument' }),
+      );
+    },
+  );
+
+  it('is refused when its bytes are not UTF-8', () => {
+    expect(() => parseForm(Buffer.from([0x74, 0x78, 0x74, 0x3d, 0xff]))).toThrow('not valid UTF-8');
+  });
+});
+
+describe('JSON', () => {
+  it.each(['', '{', '[]', '7', '"a"', 'null', '[{"txt":"a"}]'])('is refused: %s', (text) => {
+    expect(() => parseJson(text)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+  });
+
+  it('has nothing to say by way of prototypes', () => {
+    expect(parseJson('{"__proto__":{"txt":"a"}}').txt).toBeUndefined();
+  });
+});
+
+describe('NDJSON', () => {
+  it('skips blank lines and names the bad one as an editor counts', () => {
+    const texts = parseNdjson('{"txt":"a"}\r\n\n{"txt":"b"}', ({ txt }) => txt);
+    expect(texts).toEqual(['a', 'b']);
+    expect(() => parseNdjson('{"txt":"a"}\n\n{"txt"', ({ txt }) => txt)).toThrow(
+      expect.objectContaining({
+        details: { line: 3 },
+        message: expect.stringMatching(/^Line 3: /),
+      }),
+    );
+  });
+
+  it('is cut into the same lines however it comes in pieces', async () => {
+    const lines = ['{"txt":"a"}', '', '😀', 'last'];
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(20)), async (cuts) => {
+        expect(await collect(splitLines(inPieces(lines.join('\n'), cuts), 100))).toEqual(lines);
+      }),
+    );
+  });
+
+  it('shows a line that is too long, cut, and goes on behind it', async () => {
+    const text = `${'x'.repeat(500)}\nshort\n`;
+    expect(await collect(splitLines(inPieces(text, [7, 90, 200]), 10))).toEqual([
+      'x'.repeat(11),
+      'short',
+    ]);
+  });
+});
+
+describe('the list of texts', () => {
+  it('is one JSON array and a newline, whatever the pages', async () => {
+    const entries = ['a', '"', '\u2028', 'é'].map((txt, index) => ({
+      seq: index + 1,
+      id: 'i',
+      txt,
+      at: '',
+    }));
+    for (const pages of [[], [entries], [entries.slice(0, 1), entries.slice(1)]]) {
+      const text = (await collectPieces(encodeTexts(each(pages)))).join('');
+      expect(text).toBe(`${JSON.stringify(pages.flat().map(({ txt }) => txt))}\n`);
+    }
+  });
+});
+
+async function* inPieces(text: string, cuts: readonly number[]): AsyncGenerator<string> {
+  let rest = text;
+  for (const cut of cuts) {
+    if (cut > 0 && rest.length > cut) yield rest.slice(0, cut);
+    if (cut > 0 && rest.length > cut) rest = rest.slice(cut);
+  }
+  yield rest;
+}
+
+async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+async function collect(lines: AsyncIterable<string[]>): Promise<string[]> {
+  return (await collectPieces(lines)).flat();
+}
+
+async function collectPieces<T>(pieces: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const piece of pieces) collected.push(piece);
+  return collected;
+}

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { MlogError } from '../../src/errors.ts';
+import { withBatch } from '../../src/journal/batch.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import type { Message } from '../../src/message.ts';
+import { openMemoryJournal } from '../../src/store/memory.ts';
+import { message } from '../contract/journal-contract.ts';
+
+const options = { batchMaxCount: 8, batchMaxBytes: 1_000 };
+
+/** A memory journal that records its appends and holds each until it is let go. */
+function heldJournal(
+  refuse: (messages: readonly Message[]) => Error | undefined = () => undefined,
+) {
+  const batches: string[][] = [];
+  const held: (() => void)[] = [];
+  const memory = openMemoryJournal();
+  const journal: Journal = {
+    ...memory,
+    async append(messages) {
+      batches.push(messages.map(({ id }) => id));
+      await new Promise<void>((resolve) => held.push(resolve));
+      const refusal = refuse(messages);
+      if (refusal) throw refusal;
+      return await memory.append(messages);
+    },
+  };
+  const letGo = async () => {
+    held.shift()!();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { journal, batches, letGo };
+}
+
+describe('withBatch', () => {
+  it('hands a lone message on at once', () => {
+    const { journal, batches } = heldJournal();
+    void withBatch(journal, options).append([message('a')]);
+    expect(batches).toEqual([['a']]);
+  });
+
+  it('gathers what comes while a batch is being written', async () => {
+    const { journal, batches, letGo } = heldJournal();
+    const batched = withBatch(journal, options);
+    const appends = ['a', 'b', 'c', 'd'].map((id) => batched.append([message(id)]));
+    expect(batches).toEqual([['a']]);
+    await letGo();
+    expect(batches).toEqual([['a'], ['b', 'c', 'd']]);
+    await letGo();
+    expect((await Promise.all(appends)).map(([result]) => result?.seq)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('bounds a batch by count and by bytes, and never splits an append', async () => {
+    const { journal, batches, letGo } = heldJournal();
+    const batched = withBatch(journal, options);
+    const many = (from: number, count: number) =>
+      Array.from({ length: count }, (_, index) => message(`${from + index}`));
+    const appends = [
+      batched.append([message('first')]),
+      batched.append(many(0, 5)),
+      batched.append(many(5, 5)),
+      batched.append([{ id: 'large', txt: 'x'.repeat(2_000) }]),
+      batched.append([message('last')]),
+    ];
+    for (let count = 0; count < 5; count += 1) await letGo();
+    await Promise.all(appends);
+    expect(batches).toEqual([
+      ['first'],
+      ['0', '1', '2', '3', '4'],
+      ['5', '6', '7', '8', '9'],
+      ['large'],
+      ['last'],
+    ]);
+  });
+
+  it('lets nobody be refused for what somebody else sent', async () => {
+    const refusal = new MlogError('too_large', 'too large');
+    const { journal, letGo } = heldJournal((messages) =>
+      messages.some(({ id }) => id === 'bad') ? refusal : undefined,
+    );
+    const batched = withBatch(journal, options);
+    const appends = ['a', 'b', 'bad', 'c'].map((id) => batched.append([message(id)]));
+    const outcomes = Promise.allSettled(appends);
+    for (let count = 0; count < 5; count += 1) await letGo();
+    expect((await outcomes).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+  });
+
+  it('tells every waiting append when the outcome of its batch is unknown', async () => {
+    const failure = new MlogError('unavailable', 'gone');
+    const { journal, batches, letGo } = heldJournal(({ length }) =>
+      length > 1 ? failure : undefined,
+    );
+    const batched = withBatch(journal, options);
+    const outcomes = Promise.allSettled(['a', 'b', 'c'].map((id) => batched.append([message(id)])));
+    await letGo();
+    await letGo();
+    expect((await outcomes).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ]);
+    expect(batches).toHaveLength(2);
+  });
+});
