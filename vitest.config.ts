@@ -5,6 +5,9 @@ export default defineConfig({
     // The store's thread and the end-to-end tests run the built program: it is built once, first.
     globalSetup: 'test/support/build.ts',
     testTimeout: 30_000,
+    reporters: process.env['CI']
+      ? ['default', ['json', { outputFile: 'coverage/tests.json' }]]
+      : ['default'],
     projects: [
       {
         extends: true,
