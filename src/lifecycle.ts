@@ -18,15 +18,23 @@ export interface RunOptions {
 
 /**
  * Waits for SIGTERM or SIGINT, then stops in order: whoever was accepted is answered first. A
- * second signal ends the process at once. Throws what `failed` rejects with, and
- * `deadline_exceeded` when the stop takes too long.
+ * second signal ends the process at once. When `failed` rejects, whoever waits is told so, within
+ * half a second, and its error is thrown. Throws `failed_precondition` when a stop takes too long.
  */
 export async function runUntilStopped(options: RunOptions): Promise<void> {
-  const signal = await Promise.race([nextSignal(), options.failed]);
-  options.logger.info({ signal }, 'Stopping');
-  await Promise.race([options.stop(), options.failed, deadline(options.shutdownTimeoutMs)]);
-  options.logger.info('Stopped');
+  const { stop, failed, shutdownTimeoutMs, logger } = options;
+  try {
+    const signal = await Promise.race([nextSignal(), failed]);
+    logger.info({ signal }, 'Stopping');
+    await Promise.race([stop(), failed, deadline(shutdownTimeoutMs)]);
+    logger.info('Stopped');
+  } catch (error) {
+    await Promise.race([stop(), deadline(failureGraceMs)]).catch(() => {});
+    throw error;
+  }
 }
+
+const failureGraceMs = 500;
 
 /** Resolves with the first signal and lets the next one act as if nobody listened. */
 function nextSignal(): Promise<NodeJS.Signals> {
@@ -42,7 +50,7 @@ function nextSignal(): Promise<NodeJS.Signals> {
 
 function deadline(ms: number): Promise<never> {
   return new Promise((_, reject) => {
-    const error = new MlogError('deadline_exceeded', `The stop took more than ${ms} ms.`, {
+    const error = new MlogError('failed_precondition', `The stop took more than ${ms} ms.`, {
       hint: 'Some requests were cut; whoever sent them may send them again under the same ids.',
     });
     setTimeout(reject, ms, error).unref();

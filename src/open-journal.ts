@@ -11,6 +11,8 @@ export interface OpenOptions {
   readonly attemptTimeoutMs: number;
   /** Hears of an error after which a store keeps nothing any more. */
   readonly onFatal?: (error: MlogError) => void;
+  /** Hears what is strange about a store that can be used all the same. */
+  readonly onWarning?: (warning: string) => void;
 }
 
 /**
@@ -24,7 +26,7 @@ export async function openJournal(address: string, options: OpenOptions): Promis
   }
   if (address.startsWith('file:')) {
     const { openSqliteJournal } = await import('./store/sqlite.ts');
-    return await openSqliteJournal(toPath(address), { onFatal: options.onFatal });
+    return await openSqliteJournal(toPath(address), options);
   }
   if (/^https?:/.test(address)) {
     return createHttpJournal(openHttpClient(address, { timeoutMs: options.attemptTimeoutMs }));

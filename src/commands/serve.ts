@@ -1,7 +1,7 @@
 import manifest from '../../package.json' with { type: 'json' };
 import { readSettings, type Settings } from '../config.ts';
 import { encodeTexts } from '../http/formats.ts';
-import type { MlogError } from '../errors.ts';
+import { MlogError } from '../errors.ts';
 import { selectEntries } from '../journal/select.ts';
 import { closeInReverse, runUntilStopped, type Closeable } from '../lifecycle.ts';
 import { createLogger, type Logger } from '../observe/logger.ts';
@@ -22,7 +22,7 @@ export type Role = (typeof roles)[number];
 /** What runs, the first started first, and what the start line says of it. */
 interface Started {
   readonly things: Closeable[];
-  readonly facts: Record<string, string>;
+  facts: Record<string, string>;
 }
 
 interface Context {
@@ -40,7 +40,8 @@ export async function serve(
   const logger = createLogger({ level: settings.logLevel });
   let onFatal!: (error: MlogError) => void;
   const failed = new Promise<never>((_, reject) => {
-    onFatal = reject;
+    onFatal = ({ message, hint }) =>
+      reject(new MlogError('failed_precondition', message, { hint }));
   });
   failed.catch(() => {});
 
@@ -63,33 +64,34 @@ export async function serve(
 
 const starters = { facade: startApart, logging: startStore, messages: startList, all: startAll };
 
-async function startApart({ settings, logger }: Context, { things, facts }: Started) {
+async function startApart({ settings, logger }: Context, started: Started) {
   const upstream = await openUpstream(settings, logger);
-  things.push(upstream);
+  started.things.push(upstream);
   const facade = await startFacade(settings, logger, upstream);
-  things.push(facade);
-  Object.assign(facts, {
+  started.things.push(facade);
+  started.facts = {
     facade: facade.url,
     'logging at': settings.logging,
     'messages at': settings.messages,
-  });
+  };
 }
 
-async function startStore({ settings, logger, onFatal }: Context, { things, facts }: Started) {
+async function startStore({ settings, logger, onFatal }: Context, started: Started) {
   const logging = await startLogging(settings, logger, onFatal);
-  things.push(logging);
-  Object.assign(facts, {
+  started.things.push(logging);
+  started.facts = {
     logging: logging.url,
+    ...started.facts,
     store: settings.store,
     durability: durabilityOf(settings.store),
-  });
+  };
   return logging;
 }
 
-async function startList({ settings, logger }: Context, { things, facts }: Started) {
+async function startList({ settings, logger }: Context, started: Started) {
   const messages = await startMessages(settings, logger);
-  things.push(messages);
-  facts['messages'] = messages.url;
+  started.things.push(messages);
+  started.facts = { messages: messages.url };
 }
 
 async function startAll(context: Context, started: Started) {
@@ -99,7 +101,7 @@ async function startAll(context: Context, started: Started) {
   const logging = await startStore(at(settings.loggingPort), started);
   const facade = await startFacade(settings, logger, inThisProcess(logging));
   started.things.push(facade);
-  started.facts['facade'] = facade.url;
+  started.facts = { facade: facade.url, ...started.facts };
 }
 
 /** The services of a facade that runs beside them: no loop through a socket. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { hasErrno, MlogError, toMlogError } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -56,6 +56,7 @@ export interface Server {
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { host, port, limits, logger } = options;
   const routes = new Map(Object.entries(options.routes));
+  const tellsRequests = logger.isLevelEnabled('debug');
   let closing = false;
 
   const server = createServer(
@@ -79,6 +80,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       await writeReply(response, await route(routes, request), limits);
+      const { method, url } = request;
+      if (tellsRequests) logger.debug({ method, url, status: response.statusCode }, 'Request');
     } catch (error) {
       writeError(request, response, error);
     }
@@ -86,9 +89,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   function writeError(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
     const error = toMlogError(thrown);
-    const { method, url } = request;
-    const level = error.code === 'internal' ? 'error' : 'warn';
-    logger[level]({ method, url, code: error.code, err: error }, 'Request failed');
+    const { code, message, cause } = error;
+    const facts = { method: request.method, url: request.url, code };
+    // A fault of mlog itself is told with its stack, what a client did with its reason.
+    if (code === 'internal') logger.error({ ...facts, err: cause }, 'Request failed');
+    else logger.warn({ ...facts, reason: message }, 'Request failed');
     if (response.headersSent) {
       // Half a body is out: only a broken connection tells the client that it is not whole.
       response.destroy();
@@ -149,14 +154,16 @@ function toErrorReply(error: MlogError): Reply {
 /** Answers what the HTTP parser refuses; there is no request object for it. */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable) return void socket.destroy();
-  const [status, message] = hasErrno(error, 'HPE_HEADER_OVERFLOW')
-    ? ['431 Request Header Fields Too Large', 'The headers are larger than 16 KiB.']
+  const refusal = hasErrno(error, 'HPE_HEADER_OVERFLOW')
+    ? new MlogError('headers_too_large', 'The headers are larger than 16 KiB.')
     : hasErrno(error, 'ERR_HTTP_REQUEST_TIMEOUT')
-      ? ['408 Request Timeout', 'The request did not come in time.']
-      : ['400 Bad Request', 'This is not HTTP.'];
-  const body = toProblem(new MlogError('invalid_argument', message));
+      ? new MlogError('request_timeout', 'The request did not come in time.')
+      : new MlogError('invalid_argument', 'This is not HTTP.');
+  const { httpStatus } = refusal;
+  const body = toProblem(refusal);
   socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: ${mediaTypes.problem}\r\n` +
+    `HTTP/1.1 ${httpStatus} ${STATUS_CODES[httpStatus]}\r\nConnection: close\r\n` +
+      `Content-Type: ${mediaTypes.problem}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

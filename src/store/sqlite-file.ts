@@ -22,8 +22,11 @@ const schema = `
     seq INTEGER PRIMARY KEY,
     id  BLOB NOT NULL UNIQUE,
     txt BLOB NOT NULL,
-    at  INTEGER NOT NULL
+    at  INTEGER NOT NULL,
+    sum INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE state (is_open INTEGER NOT NULL) STRICT;
+  INSERT INTO state VALUES (0);
   CREATE VIEW entry_text AS
     SELECT seq, CAST(id AS TEXT) AS id, CAST(txt AS TEXT) AS txt,
            strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at
@@ -32,20 +35,29 @@ const schema = `
   PRAGMA user_version = ${schemaVersion};
 `;
 
+/** A store file that is open. */
+export interface OpenedStore {
+  readonly database: Database;
+  /** What the person should know of the file, though it can be used. */
+  readonly warning: string | undefined;
+}
+
 /**
  * Opens the store at a path, making it and its folder where there is none yet, and keeps every
  * other process out until it is closed. Throws `failed_precondition`, naming the path and what to
  * do, where the path cannot be used or what lies there is not a whole store.
  */
-export async function openStoreFile(path: string): Promise<Database> {
+export async function openStoreFile(path: string): Promise<OpenedStore> {
   try {
     if (!existsSync(path)) await createStoreFile(path);
     await checkPresence(path);
     // After a killed process the write-ahead log may hold a commit that never reached the disk.
     // SQLite would read it back, a repeat of its message would be answered as a durable duplicate,
     // and a power cut could still take it away. So it is synced before it is read.
-    if (existsSync(`${path}-wal`)) await syncFile(`${path}-wal`);
-    return await openAndCheck(path);
+    const hasLog = existsSync(`${path}-wal`);
+    if (hasLog) await syncFile(`${path}-wal`);
+    const database = await openAndCheck(path);
+    return { database, warning: markOpen(database, path, hasLog) };
   } catch (error) {
     throw toOpenError(error, path);
   }
@@ -153,6 +165,26 @@ async function openAndCheck(path: string): Promise<Database> {
     database.close();
     throw error;
   }
+}
+
+/**
+ * Writes into the file itself, not only into its log, that the store is open. A file that says so
+ * later and has no log beside it has lost what was only there: killed processes leave their log.
+ */
+function markOpen(database: Database, path: string, hasLog: boolean): string | undefined {
+  const { is_open: wasOpen } = database.prepare('SELECT is_open FROM state').get() as {
+    is_open: number;
+  };
+  database.exec('UPDATE state SET is_open = 1');
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  if (wasOpen === 0 || hasLog) return undefined;
+  return `The store ${path} was not closed, and its -wal file is gone; messages may be with it.`;
+}
+
+/** Closes a store; its log is then part of the file, and gone. */
+export function closeStoreFile(database: Database): void {
+  database.exec('UPDATE state SET is_open = 0');
+  database.close();
 }
 
 function pragma(database: Database, name: string): number {

@@ -12,6 +12,17 @@ export interface SqliteOptions {
    * a new start of the process can tell what is on the disk.
    */
   readonly onFatal?: ((error: MlogError) => void) | undefined;
+  /** Hears what is strange about a store that can be used all the same. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+}
+
+/** A journal in a SQLite file. */
+export interface SqliteJournal extends Journal {
+  /**
+   * Takes over entries of another journal as they are, with `seq` and `at`, behind those that are
+   * here. Throws `conflict` where they do not follow.
+   */
+  copy(entries: readonly Entry[]): Promise<void>;
 }
 
 /**
@@ -32,12 +43,14 @@ const program = import.meta.url.endsWith('.ts')
 export async function openSqliteJournal(
   path: string,
   options: SqliteOptions = {},
-): Promise<Journal> {
+): Promise<SqliteJournal> {
   const thread = new StoreThread(path);
-  await thread.opened;
+  const warning = await thread.opened;
+  if (warning !== undefined) options.onWarning?.(warning);
   thread.onFatal = options.onFatal;
   return {
     append: (messages) => thread.call<AppendResult[]>({ verb: 'append', messages }),
+    copy: (entries) => thread.call<void>({ verb: 'copy', entries }),
     async *read({ after, limit }) {
       for (let left = limit; left > 0;) {
         const page = await thread.call<Entry[]>({ verb: 'page', after, limit: left });
@@ -61,7 +74,7 @@ interface Waiting {
 
 /** The main thread's end of the store: calls go out in order, replies come back in order. */
 class StoreThread {
-  readonly opened: Promise<void>;
+  readonly opened: Promise<string | undefined>;
   onFatal: SqliteOptions['onFatal'];
   readonly #worker: Worker;
   readonly #exited: Promise<unknown>;
@@ -76,7 +89,7 @@ class StoreThread {
     });
     this.#exited = once(this.#worker, 'exit');
     this.opened = new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve: () => resolve(), reject });
+      this.#waiting.push({ resolve: resolve as Waiting['resolve'], reject });
     });
     this.#worker.on('message', (reply: Reply) => this.#receive(reply));
     this.#worker.on('error', (error) => this.#fail(diedError(error)));
@@ -106,8 +119,8 @@ class StoreThread {
       waiting?.resolve(reply.result);
       return;
     }
-    const { code, message, hint } = reply.error;
-    const error = new MlogError(code, message, { hint });
+    const { code, message, hint, details } = reply.error;
+    const error = new MlogError(code, message, { hint, details });
     waiting?.reject(error);
     if (reply.fatal) this.#fail(error);
   }

@@ -27,7 +27,7 @@ export type Sandbox = {
   serveApart: (...facadeArgs: string[]) => Promise<Services>;
   /** Starts all three services in one process. */
   serveAll: (...args: string[]) => Promise<Services>;
-  /** Runs a command to its end. */
+  /** Runs a command to its end; rejects if it shows its person a stack trace. */
   run: (args: readonly string[], options?: CommandOptions) => Promise<Run>;
   /** Keeps an action for the end; the last one kept is the first one done. */
   defer: (action: () => unknown) => void;
@@ -68,8 +68,11 @@ export const openSandbox = async (): Promise<Sandbox> => {
         messages: toService(program, 'messages'),
       };
     },
-    run: (args, { env: more, ...options } = {}) =>
-      runProgram(args, { ...options, env: { ...env, ...more }, cwd: path }),
+    run: async (args, { env: more, ...options } = {}) => {
+      const run = await runProgram(args, { ...options, env: { ...env, ...more }, cwd: path });
+      if (!/\n\s+at /.test(run.stderr)) return run;
+      throw new Error(`mlog ${args.join(' ')} printed a stack trace:\n${run.stderr}`);
+    },
     defer: (action) => void deferred.push(action),
     close: async () => {
       for (const action of deferred.toReversed()) await action();

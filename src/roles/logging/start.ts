@@ -23,7 +23,11 @@ export async function startLogging(
   onFatal: (error: MlogError) => void,
 ): Promise<StartedLogging> {
   const { attemptTimeoutMs, host, port } = settings;
-  const store = await openJournal(settings.store, { attemptTimeoutMs, onFatal });
+  const store = await openJournal(settings.store, {
+    attemptTimeoutMs,
+    onFatal,
+    onWarning: (warning) => logger.warn(warning),
+  });
   const journal = withLimit(withBatch(withDiagnostics(store, logger), settings), settings);
   try {
     const service = createLoggingService(journal, settings);

@@ -1,0 +1,140 @@
+import { crc32 } from 'node:zlib';
+import { MlogError } from '../errors.ts';
+import type { AppendResult } from '../journal/journal.ts';
+import type { Entry, Message } from '../message.ts';
+import type { Database } from './sqlite-driver.ts';
+
+const pageMaxCount = 1000;
+const pageMaxBytes = 1024 * 1024;
+
+/** A row of the table `entry`. */
+export interface Row {
+  readonly seq: number;
+  readonly id: Uint8Array;
+  readonly txt: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly sum: number;
+}
+
+/** The checksum of an entry: SQLite has none of its own, and cannot see a flipped bit in a text. */
+export function sumOf(seq: number, id: Uint8Array, txt: Uint8Array): number {
+  return crc32(txt, crc32(id, seq % 2 ** 32));
+}
+
+/** The verbs of a journal over an open store file, all synchronous. */
+export class SqliteStore {
+  readonly #database: Database;
+  readonly #begin;
+  readonly #commit;
+  readonly #insert;
+  readonly #first;
+  readonly #page;
+  readonly #get;
+  #lastSeq: number;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#begin = database.prepare('BEGIN IMMEDIATE');
+    this.#commit = database.prepare('COMMIT');
+    this.#insert = database.prepare(
+      'INSERT INTO entry (seq, id, txt, at, sum) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+    );
+    this.#first = database.prepare('SELECT seq, txt = ? AS same FROM entry WHERE id = ?');
+    this.#page = database.prepare('SELECT * FROM entry WHERE seq > ? ORDER BY seq LIMIT ?');
+    this.#get = database.prepare('SELECT * FROM entry WHERE id = ?');
+    const last = database.prepare('SELECT max(seq) AS seq FROM entry').get() as { seq: number };
+    this.#lastSeq = last.seq ?? 0;
+  }
+
+  append(messages: readonly Message[]): AppendResult[] {
+    const at = Date.now();
+    return this.#write(() =>
+      messages.map(({ id, txt }): AppendResult => {
+        const idBytes = Buffer.from(id);
+        const txtBytes = Buffer.from(txt);
+        if (this.#add(this.#lastSeq + 1, idBytes, txtBytes, at)) {
+          return { id, status: 'logged', seq: this.#lastSeq };
+        }
+        const first = this.#first.get(txtBytes, idBytes) as { seq: number; same: number };
+        return { id, status: first.same === 1 ? 'duplicate' : 'conflict', seq: first.seq };
+      }),
+    );
+  }
+
+  /** Takes over entries of another journal as they are, behind those that are here. */
+  copy(entries: readonly Entry[]): void {
+    this.#write(() => {
+      for (const { seq, id, txt, at } of entries) {
+        const isNext = seq === this.#lastSeq + 1;
+        if (!isNext || !this.#add(seq, Buffer.from(id), Buffer.from(txt), Date.parse(at))) {
+          throw new MlogError('conflict', `Entry ${seq} does not follow entry ${this.#lastSeq}.`, {
+            hint: 'The copy is one of another journal. Copy into a new file.',
+          });
+        }
+      }
+    });
+  }
+
+  /** Adds an entry as the last one, unless its id is there. */
+  #add(seq: number, id: Buffer, txt: Buffer, at: number): boolean {
+    if (this.#insert.run(seq, id, txt, at, sumOf(seq, id, txt)).changes === 0) return false;
+    this.#lastSeq = seq;
+    return true;
+  }
+
+  /** Runs a change as one transaction: all of it is synced when this returns, or none is there. */
+  #write<T>(change: () => T): T {
+    const lastSeq = this.#lastSeq;
+    this.#begin.run();
+    try {
+      const result = change();
+      this.#commit.run();
+      return result;
+    } catch (error) {
+      this.#lastSeq = lastSeq;
+      try {
+        this.#database.exec('ROLLBACK');
+      } catch {
+        // The error that led here has ended the transaction by itself.
+      }
+      throw error;
+    }
+  }
+
+  /** Reads at most `limit` entries, ended early by count or by bytes so a page stays small. */
+  page(after: number, limit: number): Entry[] {
+    const entries: Entry[] = [];
+    let bytes = 0;
+    const rows = this.#page.iterate(after, Math.min(limit, pageMaxCount));
+    for (const row of rows as IterableIterator<Row>) {
+      entries.push(toEntry(row));
+      bytes += row.txt.byteLength;
+      if (bytes >= pageMaxBytes) break;
+    }
+    return entries;
+  }
+
+  get(id: string): Entry | undefined {
+    const row = this.#get.get(Buffer.from(id)) as Row | undefined;
+    return row && toEntry(row);
+  }
+
+  head(): { lastSeq: number } {
+    return { lastSeq: this.#lastSeq };
+  }
+}
+
+function toEntry({ seq, id, txt, at, sum }: Row): Entry {
+  if (sumOf(seq, id, txt) !== sum) {
+    throw new MlogError('data_loss', `Entry ${seq} of the store is damaged on its disk.`, {
+      hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
+      details: { seq },
+    });
+  }
+  return { seq, id: toText(id), txt: toText(txt), at: new Date(at).toISOString() };
+}
+
+function toText({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString();
+}
