@@ -57,6 +57,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or outcome unknown, 4 refus
   addServe(program);
   addSend(program);
   addList(program);
+  addVerify(program);
+  addBackup(program);
   return program;
 }
 
@@ -127,6 +129,48 @@ Examples:
     .action(async (options) => {
       const { list } = await import('./commands/list.ts');
       await list(options as Record<string, string>);
+    });
+}
+
+function addVerify(program: Command): void {
+  const command = program
+    .command('verify')
+    .description('Check every message of a store that no service has open.')
+    .option('--json', 'print the report as a JSON object');
+  addSettings(command, ['verify']);
+  command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  mlog verify
+  mlog verify --store file:./mlog.db --json`,
+    )
+    .action(async (options) => {
+      const { verify } = await import('./commands/verify.ts');
+      await verify(options as Record<string, string>);
+    });
+}
+
+function addBackup(program: Command): void {
+  const command = program
+    .command('backup')
+    .description('Copy the messages of running services into a store file; again, only new ones.')
+    .argument('<file>', 'the file of the copy, itself a store')
+    .option('--json', 'print the report as a JSON object');
+  addSettings(command, ['client']);
+  command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  mlog backup ./copy.db
+  mlog verify --store file:./copy.db
+  mlog serve --store file:./copy.db`,
+    )
+    .action(async (file: string, options) => {
+      const { backup } = await import('./commands/backup.ts');
+      await backup(file, options as Record<string, string>);
     });
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MlogError } from './errors.ts';
 
 /** Who reads a setting: a role that is served, or a client command. */
-export type Reader = 'facade' | 'logging' | 'messages' | 'all' | 'client';
+export type Reader = 'facade' | 'logging' | 'messages' | 'all' | 'client' | 'verify';
 
 interface Setting<T> {
   readonly default: T | undefined;
@@ -33,7 +33,10 @@ export const settings = {
   messagesPort: port(8882, 'Port of the messages service, beside a facade on --port', ['all']),
   logging: address('http://localhost:8881', 'Where the logging service is', ['facade']),
   messages: address('http://localhost:8882', 'Where the messages service is', ['facade']),
-  store: text(undefined, '<address>', 'Where messages are kept: memory: or file:PATH', keepers),
+  store: text(undefined, '<address>', 'Where messages are kept: memory: or file:PATH', [
+    ...keepers,
+    'verify',
+  ]),
   attemptsMax: count(3, 1, 'Attempts to deliver a message, in all', ['facade', 'client']),
   retryDelayMs: count(2_000, 0, 'Pause between two attempts', ['facade', 'client']),
   attemptTimeoutMs: count(5_000, 1, 'How long one attempt may take', ['facade']),
@@ -80,7 +83,7 @@ export function variableOf(name: string): string {
   return `MLOG_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-const defaultPorts = { all: 8880, facade: 8880, logging: 8881, messages: 8882, client: 0 } as const;
+const defaultPorts = { all: 8880, facade: 8880, logging: 8881, messages: 8882 } as const;
 
 /**
  * Reads the settings of one reader: the flag, else the environment variable, else the default. An
@@ -101,7 +104,7 @@ export function readSettings(
     const given = known.includes(name) ? readOne(name, flags, env) : undefined;
     values[name] = given ?? settings[name].default;
   }
-  values['port'] ??= defaultPorts[reader];
+  if (reader in defaultPorts) values['port'] ??= defaultPorts[reader as keyof typeof defaultPorts];
   values['store'] ??= `file:${join(dataFolder(env), 'mlog.db')}`;
   return values as Settings;
 }

@@ -26,7 +26,7 @@ export async function openJournal(address: string, options: OpenOptions): Promis
   }
   if (address.startsWith('file:')) {
     const { openSqliteJournal } = await import('./store/sqlite.ts');
-    return await openSqliteJournal(toPath(address), options);
+    return await openSqliteJournal(pathOf(address), options);
   }
   if (/^https?:/.test(address)) {
     return createHttpJournal(openHttpClient(address, { timeoutMs: options.attemptTimeoutMs }));
@@ -40,7 +40,9 @@ export function durabilityOf(address: string): string {
   return 'synced to disk before every reply';
 }
 
-function toPath(address: string): string {
+/** The path of a store at an address such as `file:./mlog.db`. Throws `usage` for another one. */
+export function pathOf(address: string): string {
+  if (!address.startsWith('file:')) throw addressError(address);
   if (address.startsWith('file://')) {
     if (!URL.canParse(address)) throw addressError(address);
     return fileURLToPath(address);

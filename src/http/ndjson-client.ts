@@ -1,5 +1,5 @@
 import { MlogError } from '../errors.ts';
-import type { AppendResult, Journal } from '../journal/journal.ts';
+import type { AppendResult, Head, Journal, ReadRange } from '../journal/journal.ts';
 import type { Entry, Message } from '../message.ts';
 import type { HttpClient, HttpReply, HttpStream } from './client.ts';
 import { mediaTypes, splitLines, toJsonLine } from './formats.ts';
@@ -21,18 +21,7 @@ export function createNdjsonJournal(client: HttpClient): Journal {
       if (reply.status !== 200) throw toMlogReplyError(reply, client.url);
       return parseResults(reply, messages, client.url);
     },
-    async *read({ after, limit }) {
-      if (limit <= 0) return;
-      const stream = await client.stream({
-        method: 'GET',
-        path: `/logging?after=${after}&limit=${Math.min(limit, Number.MAX_SAFE_INTEGER)}`,
-        headers: { accept: mediaTypes.ndjson },
-      });
-      await checkStream(stream, client.url);
-      for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
-        yield lines.map((line) => parseLine(line, client.url) as Entry);
-      }
-    },
+    read: (range) => readEntries(client, '/logging', range),
     async get(id) {
       const reply = await client.exchange({
         method: 'GET',
@@ -42,12 +31,7 @@ export function createNdjsonJournal(client: HttpClient): Journal {
       if (reply.status !== 200) throw toMlogReplyError(reply, client.url);
       return parseLine(reply.text, client.url) as Entry;
     },
-    async head() {
-      const reply = await client.exchange({ method: 'HEAD', path: '/logging' });
-      const lastSeq = Number.parseInt(reply.header('mlog-last-seq'), 10);
-      if (reply.status !== 200 || Number.isNaN(lastSeq)) throw toMlogReplyError(reply, client.url);
-      return { lastSeq };
-    },
+    head: () => readHead(client, '/logging'),
     close: () => client.close(),
   };
 }
@@ -60,6 +44,33 @@ async function checkStream(stream: HttpStream, url: string): Promise<void> {
     if (text.length > 65_536) break;
   }
   throw toMlogReplyError({ ...stream, text }, url);
+}
+
+/** Reads the entries that a service of mlog lists at a path, a page for each piece that comes. */
+export async function* readEntries(
+  client: HttpClient,
+  path: string,
+  { after, limit }: ReadRange,
+): AsyncGenerator<readonly Entry[]> {
+  if (limit <= 0) return;
+  const stream = await client.stream({
+    method: 'GET',
+    path: `${path}?after=${after}&limit=${Math.min(limit, Number.MAX_SAFE_INTEGER)}`,
+    headers: { accept: mediaTypes.ndjson },
+  });
+  await checkStream(stream, client.url);
+  for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
+    yield lines.map((line) => parseLine(line, client.url) as Entry);
+  }
+}
+
+/** Asks a service of mlog where the journal stands that it lists at a path. */
+export async function readHead(client: HttpClient, path: string): Promise<Head> {
+  const headers = { accept: mediaTypes.ndjson };
+  const reply = await client.exchange({ method: 'HEAD', path, headers });
+  const lastSeq = Number.parseInt(reply.header('mlog-last-seq'), 10);
+  if (reply.status !== 200 || Number.isNaN(lastSeq)) throw toMlogReplyError(reply, client.url);
+  return { lastSeq };
 }
 
 /** What a reply means that is not the wanted one. */

@@ -50,17 +50,32 @@ export interface OpenedStore {
 export async function openStoreFile(path: string): Promise<OpenedStore> {
   try {
     if (!existsSync(path)) await createStoreFile(path);
-    await checkPresence(path);
-    // After a killed process the write-ahead log may hold a commit that never reached the disk.
-    // SQLite would read it back, a repeat of its message would be answered as a durable duplicate,
-    // and a power cut could still take it away. So it is synced before it is read.
-    const hasLog = existsSync(`${path}-wal`);
-    if (hasLog) await syncFile(`${path}-wal`);
-    const database = await openAndCheck(path);
-    return { database, warning: markOpen(database, path, hasLog) };
+    const opened = await openPresent(path);
+    markOpen(opened.database);
+    return opened;
   } catch (error) {
     throw toOpenError(error, path);
   }
+}
+
+/** Opens a store that is there, to look at it; throws as `openStoreFile` does. */
+export async function openStoreToVerify(path: string): Promise<OpenedStore> {
+  try {
+    return await openPresent(path);
+  } catch (error) {
+    throw toOpenError(error, path);
+  }
+}
+
+async function openPresent(path: string): Promise<OpenedStore> {
+  await checkPresence(path);
+  // After a killed process the write-ahead log may hold a commit that never reached the disk.
+  // SQLite would read it back, a repeat of its message would be answered as a durable duplicate,
+  // and a power cut could still take it away. So it is synced before it is read.
+  const hasLog = existsSync(`${path}-wal`);
+  if (hasLog) await syncFile(`${path}-wal`);
+  const database = await openAndCheck(path);
+  return { database, warning: hasLog ? undefined : findLostLog(database, path) };
 }
 
 /**
@@ -171,13 +186,16 @@ async function openAndCheck(path: string): Promise<Database> {
  * Writes into the file itself, not only into its log, that the store is open. A file that says so
  * later and has no log beside it has lost what was only there: killed processes leave their log.
  */
-function markOpen(database: Database, path: string, hasLog: boolean): string | undefined {
+function markOpen(database: Database): void {
+  database.exec('UPDATE state SET is_open = 1');
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+}
+
+function findLostLog(database: Database, path: string): string | undefined {
   const { is_open: wasOpen } = database.prepare('SELECT is_open FROM state').get() as {
     is_open: number;
   };
-  database.exec('UPDATE state SET is_open = 1');
-  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  if (wasOpen === 0 || hasLog) return undefined;
+  if (wasOpen === 0) return undefined;
   return `The store ${path} was not closed, and its -wal file is gone; messages may be with it.`;
 }
 

@@ -108,6 +108,8 @@ export class SqliteStore {
     let bytes = 0;
     const rows = this.#page.iterate(after, Math.min(limit, pageMaxCount));
     for (const row of rows as IterableIterator<Row>) {
+      // A damaged entry ends the page before it: all that is whole can be read.
+      if (!isWhole(row) && entries.length > 0) break;
       entries.push(toEntry(row));
       bytes += row.txt.byteLength;
       if (bytes >= pageMaxBytes) break;
@@ -125,8 +127,13 @@ export class SqliteStore {
   }
 }
 
-function toEntry({ seq, id, txt, at, sum }: Row): Entry {
-  if (sumOf(seq, id, txt) !== sum) {
+function isWhole({ seq, id, txt, sum }: Row): boolean {
+  return sumOf(seq, id, txt) === sum;
+}
+
+function toEntry(row: Row): Entry {
+  const { seq, id, txt, at } = row;
+  if (!isWhole(row)) {
     throw new MlogError('data_loss', `Entry ${seq} of the store is damaged on its disk.`, {
       hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
       details: { seq },
