@@ -2,13 +2,13 @@ import { readSettings } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import { toJsonLine } from '../http/formats.ts';
 import { pathOf } from '../open-journal.ts';
-import { verifyStoreFile } from '../store/sqlite-verify.ts';
+import { verifySqliteStore } from '../store/sqlite.ts';
 import { print } from './print.ts';
 
 /** Checks a store that no service has open, and prints what it found. */
 export async function verify(options: { readonly json?: boolean }): Promise<void> {
   const path = pathOf(readSettings('verify', { ...options }).store);
-  const report = await verifyStoreFile(path);
+  const report = await verifySqliteStore(path);
   const { messages, firstSeq, lastSeq, problems } = report;
   if (options.json) {
     await print(toJsonLine({ path, ...report }));

@@ -9,6 +9,8 @@ export interface Reply {
   readonly type?: string;
   /** The whole body, or pieces of one that is made while it is read. */
   readonly body?: string | AsyncIterable<string>;
+  /** Frees what the body would read from; called in the end, whether it was read or not. */
+  readonly release?: () => void;
 }
 
 /** A JSON value as the reference writes it: compact, with a final newline. */
@@ -28,27 +30,33 @@ export async function writeReply(
   reply: Reply,
   limits: ReaderLimits,
 ): Promise<void> {
-  const { body = '', status } = reply;
-  // Of a reply to HEAD the body is not even begun.
-  if (typeof body === 'string' || response.req.method === 'HEAD') {
-    const headers = headersOf(reply);
-    if (typeof body === 'string') headers['Content-Length'] = String(Buffer.byteLength(body));
-    response.writeHead(status, headers).end(typeof body === 'string' ? body : undefined);
+  const { body = '', status, release } = reply;
+  const headers = headersOf(reply);
+  if (typeof body === 'string') {
+    headers['Content-Length'] = String(Buffer.byteLength(body));
+    response.writeHead(status, headers).end(body);
     return;
   }
-  await writePieces(response, reply, body, limits);
+  try {
+    // Of a reply to HEAD the body is not even begun.
+    if (response.req.method === 'HEAD') response.writeHead(status, headers).end();
+    else await writePieces(response, status, headers, body, limits);
+  } finally {
+    release?.();
+  }
 }
 
 async function writePieces(
   response: ServerResponse,
-  reply: Reply,
+  status: number,
+  headers: Record<string, string>,
   body: AsyncIterable<string>,
   { readerStallMs }: ReaderLimits,
 ): Promise<void> {
   const pieces = body[Symbol.asyncIterator]();
   try {
     let piece = await pieces.next();
-    response.writeHead(reply.status, headersOf(reply));
+    response.writeHead(status, headers);
     while (!piece.done && !response.destroyed) {
       if (!response.write(piece.value)) await drained(response, readerStallMs);
       piece = await pieces.next();

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { resultCode } from './sqlite-driver.ts';
 import { closeStoreFile, openStoreToVerify } from './sqlite-file.ts';
 import type { Database } from './sqlite-driver.ts';
 import { sumOf, type Row } from './sqlite-store.ts';
@@ -30,7 +29,6 @@ export async function verifyStoreFile(path: string): Promise<VerifyReport> {
     for (const problem of checkPages(database)) problems.push(problem);
     for (const problem of checkEntries(database, counted)) problems.push(problem);
   } catch (error) {
-    if (resultCode(error) === undefined) throw error;
     problems.push(`It cannot be read behind entry ${counted.lastSeq}: ${String(error)}.`);
   }
   // A damaged store is left exactly as it is, its log included.

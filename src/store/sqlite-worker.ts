@@ -4,6 +4,7 @@ import type { Entry, Message } from '../message.ts';
 import { resultCode, resultCodes } from './sqlite-driver.ts';
 import { closeStoreFile, openStoreFile } from './sqlite-file.ts';
 import { SqliteStore } from './sqlite-store.ts';
+import { verifyStoreFile } from './sqlite-verify.ts';
 
 /** What the main thread asks, one at a time; the replies come in the same order. */
 export type Call =
@@ -15,22 +16,33 @@ export type Call =
   | { readonly verb: 'close' };
 
 /** What the thread answers to a call; the first reply of all tells whether the store is open. */
-export type Reply =
-  | { readonly result: unknown }
-  | {
-      readonly error: Pick<MlogError, 'code' | 'message' | 'hint' | 'details'>;
-      /** After this error the thread does nothing any more. */
-      readonly fatal: boolean;
-    };
+export type Reply = { readonly result: unknown } | FailedReply;
+
+/** What the thread answers to a call that failed. */
+export interface FailedReply {
+  readonly error: Pick<MlogError, 'code' | 'message' | 'hint' | 'details'>;
+  /** After this error the thread does nothing any more. */
+  readonly fatal: boolean;
+}
 
 /** What the thread is started with. */
 export interface ThreadData {
   readonly path: string;
+  /** Serve the journal in the file until it is closed, or check the file and end. */
+  readonly task: 'serve' | 'verify';
 }
 
 const port = parentPort!;
-const { path } = workerData as ThreadData;
+const { path, task } = workerData as ThreadData;
 try {
+  if (task === 'serve') await serve();
+  else port.postMessage({ result: await verifyStoreFile(path) } satisfies Reply);
+} catch (error) {
+  port.postMessage(toErrorReply(error, 'open'));
+  port.close();
+}
+
+async function serve(): Promise<void> {
   const opened = await openStoreFile(path);
   const store = new SqliteStore(opened.database);
   port.on('message', (call: Call) => {
@@ -38,7 +50,7 @@ try {
       port.postMessage({ result: run(call) } satisfies Reply);
       if (call.verb === 'close') port.close();
     } catch (error) {
-      const reply = toErrorReply(error);
+      const reply = toErrorReply(error, call.verb);
       port.postMessage(reply);
       if ('fatal' in reply && reply.fatal) port.close();
     }
@@ -61,33 +73,29 @@ try {
         return closeStoreFile(opened.database);
     }
   }
-} catch (error) {
-  port.postMessage(toErrorReply(error));
-  port.close();
 }
 
-function toErrorReply(error: unknown): Reply {
+function toErrorReply(error: unknown, verb: Call['verb'] | 'open'): Reply {
   if (error instanceof MlogError) {
     const { code, message, hint, details } = error;
     return { error: { code, message, hint, details }, fatal: false };
   }
-  const code = resultCode(error);
-  if (code === resultCodes.full) {
+  const reason = error instanceof Error ? error.message : String(error);
+  // What one read finds damaged does not make the rest unreadable.
+  if (verb === 'page' || verb === 'get') {
+    return failure('data_loss', `The store cannot be read here: ${reason}.`, {
+      hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
+      fatal: false,
+    });
+  }
+  if (resultCode(error) === resultCodes.full) {
     return failure('storage_full', 'The disk under the store is full; nothing was stored.', {
       hint: 'Free some space; the service goes on by itself.',
       fatal: false,
     });
   }
-  // What one read finds damaged does not make the rest unreadable.
-  if (code === resultCodes.corrupt) {
-    return failure('data_loss', 'The store is damaged on its disk.', {
-      hint: 'Stop the service, and see what `mlog verify` tells of the store.',
-      fatal: false,
-    });
-  }
   // After a failed write or sync nobody knows what is on the disk, and a later sync that succeeds
   // proves nothing. Only reading the file anew tells, so the thread stops here.
-  const reason = error instanceof Error ? error.message : String(error);
   return failure('unavailable', `The store failed: ${reason}.`, {
     hint: 'Look after the disk, then start the service again; what was acknowledged is kept.',
     fatal: true,

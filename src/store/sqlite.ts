@@ -3,7 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
 import type { AppendResult, Head, Journal } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
-import type { Call, Reply, ThreadData } from './sqlite-worker.ts';
+import type { VerifyReport } from './sqlite-verify.ts';
+import type { Call, FailedReply, Reply, ThreadData } from './sqlite-worker.ts';
 
 /** What `openSqliteJournal` may be told. */
 export interface SqliteOptions {
@@ -67,6 +68,31 @@ export async function openSqliteJournal(
   };
 }
 
+/**
+ * Checks every page and every entry of a store that no service has open. Throws
+ * `failed_precondition` where it cannot be opened at all.
+ */
+export async function verifySqliteStore(path: string): Promise<VerifyReport> {
+  const worker = startThread(path, 'verify');
+  const exited = once(worker, 'exit');
+  const [reply] = (await once(worker, 'message')) as [Reply];
+  await exited;
+  if ('error' in reply) throw toError(reply.error);
+  return reply.result as VerifyReport;
+}
+
+function startThread(path: string, task: ThreadData['task']): Worker {
+  return new Worker(program, {
+    workerData: { path, task } satisfies ThreadData,
+    // Node 22 calls its SQLite experimental on stderr at every start.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+}
+
+function toError({ code, message, ...rest }: FailedReply['error']): MlogError {
+  return new MlogError(code, message, rest);
+}
+
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: MlogError) => void;
@@ -82,11 +108,7 @@ class StoreThread {
   #closed: MlogError | undefined;
 
   constructor(path: string) {
-    this.#worker = new Worker(program, {
-      workerData: { path } satisfies ThreadData,
-      // Node 22 calls its SQLite experimental on stderr at every start.
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    });
+    this.#worker = startThread(path, 'serve');
     this.#exited = once(this.#worker, 'exit');
     this.opened = new Promise((resolve, reject) => {
       this.#waiting.push({ resolve: resolve as Waiting['resolve'], reject });
@@ -119,8 +141,7 @@ class StoreThread {
       waiting?.resolve(reply.result);
       return;
     }
-    const { code, message, hint, details } = reply.error;
-    const error = new MlogError(code, message, { hint, details });
+    const error = toError(reply.error);
     waiting?.reject(error);
     if (reply.fatal) this.#fail(error);
   }

@@ -107,14 +107,14 @@ async function list(listing: Listing, upstream: Upstream): Promise<Reply> {
 
 /** The list of the reference: what each of the two services lists, as two strings. */
 async function listAsReference({ loggingList, messagesList }: Upstream): Promise<Reply> {
-  let messages: TextStream | undefined;
+  const opened: TextStream[] = [];
+  const release = () => opened.forEach(({ cancel }) => cancel());
   try {
-    messages = await messagesList();
-    const logged = await loggingList();
-    const body = encodeLists(logged.chunks, messages.chunks);
-    return { status: 200, type: mediaTypes.json, body };
+    for (const openList of [loggingList, messagesList]) opened.push(await openList());
+    const body = encodeLists(opened[0]!.chunks, opened[1]!.chunks);
+    return { status: 200, type: mediaTypes.json, body, release };
   } catch (error) {
-    messages?.cancel();
+    release();
     return json(500, { error: toMlogError(error).message });
   }
 }
