@@ -2,7 +2,7 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import {
   flagOf,
-  settings,
+  settingOf,
   settingsOf,
   variableOf,
   type Reader,
@@ -44,15 +44,15 @@ function createProgram(): Command {
     .addHelpText(
       'after',
       `
+Every option can come from the environment: --log-level is MLOG_LOG_LEVEL.
+Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or outcome unknown, 4 refused,
+5 conflict, 6 position gone.
+
 Examples:
   mlog serve                                        all three services, on this machine
   curl -X POST -d "txt=Hello" http://localhost:8880 a message by curl
   mlog send "Its me"                                a message by mlog; prints its id
-  mlog list                                         the messages, a line each
-
-Every option can come from the environment: --log-level is MLOG_LOG_LEVEL.
-Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or outcome unknown, 4 refused,
-5 conflict, 6 position gone.`,
+  mlog list                                         the messages, a line each`,
     );
   addServe(program);
   addSend(program);
@@ -180,7 +180,7 @@ function addSettings(command: Command, readers: readonly Reader[]): void {
 }
 
 function toOption(name: SettingName): Option {
-  const { placeholder, help, default: byDefault } = settings[name];
-  const facts = [byDefault === undefined ? [] : [`default ${byDefault}`], variableOf(name)].flat();
-  return new Option(`${flagOf(name)} ${placeholder}`, `${help} (${facts.join(', ')})`);
+  const { placeholder, help, default: byDefault, defaultText = byDefault } = settingOf(name);
+  const facts = `default ${String(defaultText)}, ${variableOf(name)}`;
+  return new Option(`${flagOf(name)} ${placeholder}`, `${help} (${facts})`);
 }

@@ -7,6 +7,8 @@ export type Reader = 'facade' | 'logging' | 'messages' | 'all' | 'client' | 'ver
 
 interface Setting<T> {
   readonly default: T | undefined;
+  /** The default in words, where it depends on the role or the machine. */
+  readonly defaultText?: string;
   /** Reads the text of a flag or a variable; gives undefined for a wrong one. */
   readonly parse: (text: string) => T | undefined;
   /** What a right value is, to go on from "It has to be …". */
@@ -28,15 +30,15 @@ const everyone = [...servers, 'client'] as const;
 export const settings = {
   url: address('http://localhost:8880', 'Where the facade is', ['client']),
   host: text('127.0.0.1', '<host>', 'Address to listen on', servers),
-  port: port(undefined, 'Port to listen on: 8880 facade, 8881 logging, 8882 messages', servers),
+  port: {
+    ...port(undefined, 'Port to listen on', servers),
+    defaultText: '8880 facade, 8881 logging, 8882 messages',
+  },
   loggingPort: port(8881, 'Port of the logging service, beside a facade on --port', ['all']),
   messagesPort: port(8882, 'Port of the messages service, beside a facade on --port', ['all']),
   logging: address('http://localhost:8881', 'Where the logging service is', ['facade']),
   messages: address('http://localhost:8882', 'Where the messages service is', ['facade']),
-  store: text(undefined, '<address>', 'Where messages are kept: memory: or file:PATH', [
-    ...keepers,
-    'verify',
-  ]),
+  store: storeAddress('Where messages are kept: memory: or file:PATH', [...keepers, 'verify']),
   attemptsMax: count(3, 1, 'Attempts to deliver a message, in all', ['facade', 'client']),
   retryDelayMs: count(2_000, 0, 'Pause between two attempts', ['facade', 'client']),
   attemptTimeoutMs: count(5_000, 1, 'How long one attempt may take', ['facade']),
@@ -71,6 +73,11 @@ export type Settings = {
 export function settingsOf(reader: Reader): SettingName[] {
   const names = Object.keys(settings) as SettingName[];
   return names.filter((name) => settings[name].readers.includes(reader));
+}
+
+/** What there is to tell of a setting. */
+export function settingOf(name: SettingName): Setting<string | number> {
+  return settings[name];
 }
 
 /** The flag of a setting: `batchMaxCount` is `--batch-max-count`. */
@@ -163,6 +170,18 @@ function address(byDefault: string, help: string, readers: readonly Reader[]): S
     default: byDefault,
     parse: (given) => (/^https?:\/\//.test(given) && URL.canParse(given) ? given : undefined),
     expected: `an address such as ${byDefault}`,
+    placeholder: '<address>',
+    help,
+    readers,
+  };
+}
+
+function storeAddress(help: string, readers: readonly Reader[]): Setting<string> {
+  return {
+    default: undefined,
+    defaultText: 'file:~/.local/share/mlog/mlog.db',
+    parse: (given) => (/^(?:memory:|file:[^\0]+)$/.test(given) ? given : undefined),
+    expected: 'memory: or file:PATH, such as file:./mlog.db',
     placeholder: '<address>',
     help,
     readers,

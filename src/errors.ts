@@ -21,6 +21,7 @@ const meanings = {
   gone: { http: 410, exit: 6, retryable: false },
   too_large: { http: 413, exit: 4, retryable: false },
   unsupported_media_type: { http: 415, exit: 4, retryable: false },
+  unmet_expectation: { http: 417, exit: 4, retryable: false },
   conflict: { http: 422, exit: 5, retryable: false },
   cancelled: { http: 499, exit: 1, retryable: false },
   internal: { http: 500, exit: 1, retryable: false },

@@ -30,7 +30,7 @@ export interface TextStream {
   /** The text in pieces. Leaving the loop early ends the flow. */
   readonly chunks: AsyncIterable<string>;
   /** Ends a flow whose pieces nobody is going to read. */
-  cancel(): void;
+  readonly cancel: () => void;
 }
 
 /** A reply whose body is still flowing. */

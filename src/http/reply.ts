@@ -5,8 +5,8 @@ import { mediaTypes, toJsonLine } from './formats.ts';
 /** What a handler gives back; the server writes it. */
 export interface Reply {
   readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly type?: string | undefined;
   /** The whole body, or pieces of one that is made while it is read. */
   readonly body?: string | AsyncIterable<string>;
   /** Frees what the body would read from; called in the end, whether it was read or not. */
@@ -44,6 +44,30 @@ export async function writeReply(
   } finally {
     release?.();
   }
+}
+
+/** How long a refused request may go on sending what nobody reads. */
+const lingerMs = 2_000;
+
+/**
+ * Writes the reply to a request that may not have come to its end. The connection stays until it
+ * has, for a while: closed under a client that is still sending, it would be a broken connection to
+ * that client, and the reply would never be read.
+ */
+export async function writeRefusal(
+  response: ServerResponse,
+  { status, headers, type, body }: Reply & { readonly body: string },
+): Promise<void> {
+  const request = response.req;
+  const length = String(Buffer.byteLength(body));
+  response.writeHead(status, { ...headersOf({ status, headers, type }), 'Content-Length': length });
+  response.write(body);
+  request.resume();
+  if (!request.complete && !request.destroyed) {
+    const signal = AbortSignal.timeout(lingerMs);
+    await once(request, 'close', { signal }).catch(() => {});
+  }
+  response.end();
 }
 
 async function writePieces(

@@ -1,11 +1,17 @@
 import { once } from 'node:events';
-import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { hasErrno, MlogError, toMlogError } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import { mediaTypes } from './formats.ts';
 import { toProblem } from './problem.ts';
-import { writeReply, type ReaderLimits, type Reply } from './reply.ts';
+import { writeRefusal, writeReply, type ReaderLimits, type Reply } from './reply.ts';
 
 /** A request as a handler sees it. */
 export interface Request {
@@ -66,6 +72,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       // Bodies have deadlines of their own, for a bulk body may rightly take longer than a form.
       requestTimeout: 0,
+      // A request without a host is refused in the words of all other refusals.
+      requireHostHeader: false,
       connectionsCheckingInterval: 1_000,
     },
     (request, response) => {
@@ -76,6 +84,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   server.maxHeadersCount = 100;
   server.maxConnections = limits.connectionsMax;
   server.on('clientError', refuseMalformed);
+  server.on('checkExpectation', (request, response) => {
+    const { expect } = request.headers;
+    writeError(request, response, new MlogError('unmet_expectation', `Expected: ${expect}.`));
+  });
+  const connections = watchConnections(server);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
@@ -99,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       response.destroy();
       return;
     }
-    void writeReply(response, toErrorReply(error), limits);
+    void writeRefusal(response, toErrorReply(error));
   }
 
   server.listen(port, host);
@@ -117,13 +130,37 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       server.close();
       // A connection that was busy at that moment turns idle later; then it goes as well.
       const sweeping = setInterval(() => server.closeIdleConnections(), 20);
+      const cutting = setTimeout(() => connections.cutQuiet(), quietGraceMs);
       await closed;
       clearInterval(sweeping);
+      clearTimeout(cutting);
     },
   };
 }
 
+/** What a stopping server waits for the rest of a request whose head is not complete. */
+const quietGraceMs = 500;
+
+/** Knows the connections on which no request is under way; Node counts the silent ones as busy. */
+function watchConnections(server: HttpServer): { cutQuiet(): void } {
+  const quiet = new Set<Socket>();
+  server.on('connection', (socket) => {
+    quiet.add(socket);
+    socket.once('close', () => quiet.delete(socket));
+  });
+  server.on('request', ({ socket }, response) => {
+    quiet.delete(socket);
+    response.once('close', () => {
+      if (!socket.destroyed) quiet.add(socket);
+    });
+  });
+  return { cutQuiet: () => quiet.forEach((socket) => socket.destroy()) };
+}
+
 function route(routes: ReadonlyMap<string, Route>, raw: IncomingMessage): Promise<Reply> | Reply {
+  if (raw.headers.host === undefined && raw.httpVersion !== '1.0') {
+    throw new MlogError('invalid_argument', 'The request has no Host header.');
+  }
   const target = raw.url ?? '/';
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
@@ -144,7 +181,7 @@ function allowedMethods({ GET, POST }: Route): string {
   return [GET && 'GET, HEAD', POST && 'POST'].filter(Boolean).join(', ');
 }
 
-function toErrorReply(error: MlogError): Reply {
+function toErrorReply(error: MlogError): Reply & { readonly body: string } {
   const headers: Record<string, string> = {};
   if (error.code === 'method_not_allowed') headers['Allow'] = String(error.details['allow']);
   if (error.code === 'overloaded') headers['Retry-After'] = '1';
@@ -175,7 +212,7 @@ function urlOf({ address, family, port }: AddressInfo): string {
 function toListenError(error: unknown, host: string, port: number): MlogError {
   if (hasErrno(error, 'EADDRINUSE')) {
     return new MlogError('failed_precondition', `Port ${port} of ${host} is in use.`, {
-      hint: 'Stop what listens there, or choose another port with --port.',
+      hint: 'Stop what listens there, or choose another: --port, --logging-port, --messages-port.',
       cause: error,
     });
   }

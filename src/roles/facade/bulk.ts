@@ -24,9 +24,9 @@ export async function* sendLines(
   limits: BulkLimits,
 ): AsyncGenerator<string> {
   let number = 0;
-  let group: Line[] = [];
-  let bytes = 0;
   for await (const some of lines) {
+    let group: Line[] = [];
+    let bytes = 0;
     for (const text of some) {
       number += 1;
       if (text.trim() === '') continue;
@@ -39,8 +39,9 @@ export async function* sendLines(
         bytes = 0;
       }
     }
+    // What has come so far is answered before more is read: its sender may be waiting for that.
+    if (group.length > 0) yield await sendGroup(group, service);
   }
-  if (group.length > 0) yield await sendGroup(group, service);
 }
 
 function parseLine(
