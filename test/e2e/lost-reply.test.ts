@@ -84,11 +84,25 @@ test('messages get through a network that is slow and resets connections', async
   const resetConnection = (): boolean => (connections += 1) % 3 === 0;
   const { logging, facade } = await serveThrough(
     { delayMs: 30, resetConnection, dropReply: () => Math.random() < 0.2 },
-    ...['--batch-max-count', '4', '--attempts-max', '50'],
+    '--batch-max-count',
+    '4',
+    '--attempts-max',
+    '50',
   );
   const ids = Array.from({ length: 40 }, (_, index) => `id-${index}`);
   const replied = await Promise.all(ids.map((id) => postForm(facade.url, { id, txt: `of ${id}` })));
   expect(replied.filter(({ status }) => status !== 200)).toStrictEqual([]);
   const entries = await readEntries(logging.url);
   expect(entries.map(({ id }) => id).toSorted()).toStrictEqual(ids.toSorted());
+});
+
+test('a message is stored once when the logging service stands still for a while', async () => {
+  const { logging, facade } = await serveThrough({}, '--attempt-timeout-ms', '1000');
+  await postForm(facade.url, { id: 'first', txt: 'Hello' });
+  process.kill(logging.pid, 'SIGSTOP');
+  const waiting = postForm(facade.url, { id: 'one', txt: 'Its me' });
+  await facade.waitForLine((line) => line['attempt'] === 1, 5000);
+  process.kill(logging.pid, 'SIGCONT');
+  expect(await waiting).toMatchObject({ status: 200, text: '{"id":"one","txt":"Its me"}\n' });
+  expect(await readEntries(logging.url)).toMatchObject([{ id: 'first' }, { id: 'one' }]);
 });

@@ -82,11 +82,11 @@ describe.each([
     const { facade, logging } = await serve();
     const url = new URL('/logging', logging.url);
     for (const fields of [{}, { id: 'one' }, { txt: 'Its me' }, { id: '', txt: '' }]) {
-      const reply = await postForm(url, fields as Record<string, string>);
+      const reply = await postForm(url, fields);
       expect(reply).toMatchObject({ status: 400, text: '"No id or text"\n' });
     }
     for (const fields of [{}, { txt: '' }, { text: 'Its me' }]) {
-      const reply = await postForm(facade.url, fields as Record<string, string>);
+      const reply = await postForm(facade.url, fields);
       expect(reply).toMatchObject({ status: 400, text: '"No message"\n' });
     }
     const bare = await request(facade.url, { method: 'POST' });
