@@ -27,7 +27,6 @@ const rooms: Record<string, string> = {
   'p-retry': 'journal/retry.ts',
   pino: 'observe/logger.ts',
   undici: 'http/client.ts',
-  uuid: 'message.ts',
   '@photostructure/sqlite': 'store/sqlite-driver.ts',
 };
 

@@ -47,6 +47,9 @@ describe('a message', () => {
   it('gets ids that are UUIDv7, all different and rising', () => {
     const ids = Array.from({ length: 10_000 }, createId);
     expect(new Set(ids).size).toBe(10_000);
+    expect(
+      Math.abs(Number.parseInt(ids[0]!.replace('-', '').slice(0, 12), 16) - Date.now()),
+    ).toBeLessThan(60_000);
     expect(ids.toSorted()).toEqual(ids);
     for (const id of ids) {
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);

@@ -1,7 +1,12 @@
+import { setFlagsFromString } from 'node:v8';
 import type { Settings } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import { openHttpClient, type HttpClient, type HttpReply } from '../http/client.ts';
 import { isProblem, problemError } from '../http/problem.ts';
+
+// The HTTP parser of undici is WebAssembly. Compiling it for speed takes a thread 70 ms, a process
+// that is done waits for that, and a command parses one reply.
+setFlagsFromString('--liftoff-only');
 
 /** Runs an action with a client of the facade, and closes it. */
 export async function withFacade<T>(

@@ -7,8 +7,8 @@ import { decodeText } from './formats.ts';
  * RFC 8941, or the bare key. Gives undefined where there is none. Throws `invalid_argument`.
  */
 export function readIdempotencyKey(request: IncomingMessage): string | undefined {
-  const values = request.headersDistinct['idempotency-key'];
-  if (!values) return undefined;
+  if (request.headers['idempotency-key'] === undefined) return undefined;
+  const values = request.headersDistinct['idempotency-key']!;
   if (values.length > 1) throw keyError('is there twice');
   // Node reads header bytes as Latin-1; a key is UTF-8.
   const value = decodeText(Buffer.from(values[0]!, 'latin1'));

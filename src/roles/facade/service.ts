@@ -26,7 +26,7 @@ export function createFacadeService(journal: Journal, limit: TextLimit): FacadeS
           hint: 'Give one of them, or the same in both.',
         });
       }
-      return parseMessage(id ?? key ?? createId(), txt, limit);
+      return parseMessage(id === undefined ? (key ?? createId()) : id, txt, limit);
     },
     async send({ id, txt }) {
       const [result] = await journal.append([{ id, txt }]).catch((error: unknown) => {

@@ -22,7 +22,7 @@ export function createLoggingService(journal: Journal, limit: TextLimit): Loggin
   }
 
   return {
-    parse: ({ id, txt }) => parseMessage(id ?? createId(), txt, limit),
+    parse: ({ id, txt }) => parseMessage(id === undefined ? createId() : id, txt, limit),
     log,
     async logEntry(message) {
       const { status, seq } = await log(message);

@@ -1,0 +1,26 @@
+import { bare } from './bare.js';
+import { bareProxy } from './bare-proxy.js';
+import { fastifySqlite } from './fastify-sqlite.js';
+import { flask } from './flask.js';
+import { jetstream } from './jetstream.js';
+import { mlog } from './mlog.js';
+import { mlogApart } from './mlog-apart.js';
+import { redis } from './redis.js';
+
+/**
+ * Every contender, in the order of the tables. Each is `{ name, title, missing, version, start }`:
+ * `missing()` says why it cannot run here, `version()` what exactly is measured, and
+ * `start({ folder })` gives `{ url, pids, stop }` once it answers, where `url` takes a form by
+ * POST. One that does not speak HTTP gives `load({ connections, seconds })` in place of `url`,
+ * which measures as `postForms` does. Where something has to be made ready first, `prepare` does.
+ */
+export const contenders = [
+  bare,
+  bareProxy,
+  mlog,
+  mlogApart,
+  fastifySqlite,
+  redis,
+  jetstream,
+  flask,
+];

@@ -1,0 +1,29 @@
+/**
+ * Sorts contenders into those that can run here and those that cannot, each of these with its
+ * reason, and makes the former ready. `versions` says what exactly is measured.
+ */
+export async function findAtHand(contenders, { isCheck, log }) {
+  const ready = [];
+  const notRun = [];
+  const versions = new Map();
+  for (const contender of contenders) {
+    const reason = contender.missing() ?? (await prepare(contender, { isCheck }));
+    if (reason) {
+      notRun.push({ contender, reason });
+      log(`not run: ${contender.name}: ${reason}`);
+    } else {
+      ready.push(contender);
+      versions.set(contender, await contender.version());
+    }
+  }
+  return { ready, notRun, versions };
+}
+
+async function prepare(contender, options) {
+  try {
+    await contender.prepare?.(options);
+    return undefined;
+  } catch (error) {
+    return error.message;
+  }
+}

@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { startServer } from './processes.js';
+
+/** The program that is measured. */
+export const mlogProgram = new URL('../../bin/mlog.js', import.meta.url).pathname;
+
+const built = new URL('../../dist/mlog.js', import.meta.url).pathname;
+
+/** Says what is missing to run mlog; undefined when nothing is. */
+export function missingMlog() {
+  return existsSync(built) ? undefined : 'it is not built (npm run build)';
+}
+
+/**
+ * Starts `mlog serve` with default settings on free ports, its diagnostics in a file. `match` is
+ * the line that says what is ready, parsed.
+ */
+export async function startMlog(name, args, folder) {
+  const server = await startServer(
+    process.execPath,
+    [mlogProgram, 'serve', ...args, '--port', '0'],
+    { ready: /^.*"msg":"Ready".*$/m, logPath: join(folder, `${name}.log`) },
+  );
+  return { ...server, ready: JSON.parse(server.match[0]) };
+}
+
+/** The address of the store of a run; a folder holds one store. */
+export function storeIn(folder) {
+  return `file:${join(folder, 'mlog.db')}`;
+}
+
+/** Asks a logging service how many messages it holds. */
+export async function countMessages(loggingUrl) {
+  const { Client } = await import('undici');
+  const client = new Client(loggingUrl);
+  try {
+    const { headers, body } = await client.request({ method: 'HEAD', path: '/logging' });
+    await body.dump();
+    return Number(headers['mlog-last-seq']);
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,15 @@
+import { bulk } from './bulk.js';
+import { growth } from './growth.js';
+import { post1 } from './post1.js';
+import { post64 } from './post64.js';
+import { read } from './read.js';
+import { start } from './start.js';
+import { trouble } from './trouble.js';
+
+/**
+ * Every workload, in the order of the report. Each is `{ name, title, about, metrics, references,
+ * run }`: `run(bench)` gives results, `metrics` are the columns of their table, and a reference is
+ * what the first metric of a subject is divided by. `only` names the contenders that it can
+ * measure, where these are not all; `bench.contenders` are those of them that run.
+ */
+export const workloads = [post64, post1, bulk, read, growth, start, trouble];

@@ -1,0 +1,18 @@
+import { measurePostsInTurns } from './post.js';
+
+/** How many messages a second are taken, each in a request of its own. */
+export const post64 = {
+  name: 'post64',
+  title: 'POST over 64 connections',
+  about: 'A form of 50 bytes a request, each a new message, on a fresh store.',
+  metrics: [
+    { name: 'perSecond', title: 'requests/s' },
+    { name: 'medianMs', title: 'median ms' },
+    { name: 'p99Ms', title: 'p99 ms' },
+  ],
+  references: [
+    { title: '× bare', of: () => 'bare' },
+    { title: '× bare proxy', of: () => 'bare-proxy' },
+  ],
+  run: (bench) => measurePostsInTurns(bench, 64),
+};
