@@ -22,12 +22,13 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const timer = setTimeout(() => {
-      fail(new MlogError('request_timeout', `The body took over ${requestTimeoutMs} ms.`));
-    }, requestTimeoutMs);
+    const late = {
+      at: performance.now() + requestTimeoutMs,
+      tell: () => fail(timeoutError(`The body took over ${requestTimeoutMs} ms.`)),
+    };
 
     function fail(error: MlogError): void {
-      clearTimeout(timer);
+      bodies.delete(late);
       request.off('data', onData).off('end', onEnd).off('close', onClose);
       // What still comes is read and dropped, so that the client gets to read the reply.
       request.resume();
@@ -39,7 +40,7 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
       chunks.push(chunk);
     }
     function onEnd(): void {
-      clearTimeout(timer);
+      bodies.delete(late);
       request.off('close', onClose);
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     }
@@ -50,8 +51,22 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
     if (Number(request.headers['content-length'] ?? 0) > bodyMaxBytes) {
       return fail(tooLargeError(bodyMaxBytes));
     }
-    request.on('data', onData).once('end', onEnd).once('close', onClose);
+    bodies.add(late);
+    watchBodies();
+    request.on('data', onData).on('end', onEnd).on('close', onClose);
   });
+}
+
+/** The bodies that are being read, with the time when each is late. */
+const bodies = new Set<{ readonly at: number; readonly tell: () => void }>();
+let watch: NodeJS.Timeout | undefined;
+
+/** Looks after the bodies once a second; a timer for each would be one more thing a message. */
+function watchBodies(): void {
+  watch ??= setInterval(() => {
+    const now = performance.now();
+    for (const { at, tell } of bodies) if (at <= now) tell();
+  }, 1_000).unref();
 }
 
 /**
@@ -65,7 +80,7 @@ export async function* streamBody(
   checkEncoding(request);
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const timer = setTimeout(() => {
-    request.destroy(new MlogError('request_timeout', `Nothing came for ${requestTimeoutMs} ms.`));
+    request.destroy(timeoutError(`Nothing came for ${requestTimeoutMs} ms.`));
   }, requestTimeoutMs);
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -93,6 +108,10 @@ function checkEncoding(request: IncomingMessage): void {
   throw new MlogError('unsupported_media_type', `A body in ${encoding} encoding is not taken.`, {
     hint: 'Send it without Content-Encoding.',
   });
+}
+
+function timeoutError(message: string): MlogError {
+  return new MlogError('request_timeout', message, { hint: 'Send it again, in smaller parts.' });
 }
 
 function tooLargeError(bodyMaxBytes: number): MlogError {

@@ -43,6 +43,7 @@ export function parseForm(bytes: Buffer): Fields {
 }
 
 function unescapeForm(text: string): string {
+  if (!/[+%]/.test(text)) return text;
   try {
     return decodeURIComponent(text.includes('+') ? text.replaceAll('+', ' ') : text);
   } catch {

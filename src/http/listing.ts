@@ -23,7 +23,8 @@ const parameters = ['after', 'limit', 'last', 'id'] as const;
  * Reads the query and the Accept header of a listing. Throws `invalid_argument` for a wrong or
  * unknown parameter, `not_acceptable` where nothing is served that the reader takes.
  */
-export function parseListing({ query, raw }: Request): Listing {
+export function parseListing({ search, raw }: Request): Listing {
+  const query = new URLSearchParams(search);
   const types = new Negotiator(raw).mediaTypes([mediaTypes.json, mediaTypes.ndjson]);
   if (types.length === 0) {
     throw new MlogError('not_acceptable', `This is served in ${mediaTypes.json} and in ndjson.`, {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { mediaTypes, toJsonLine } from './formats.ts';
 
@@ -31,12 +31,11 @@ export async function writeReply(
   limits: ReaderLimits,
 ): Promise<void> {
   const { body = '', status, release } = reply;
-  const headers = headersOf(reply);
   if (typeof body === 'string') {
-    headers['Content-Length'] = String(Buffer.byteLength(body));
-    response.writeHead(status, headers).end(body);
+    response.writeHead(status, headersOf(reply, Buffer.byteLength(body))).end(body);
     return;
   }
+  const headers = headersOf(reply);
   try {
     // Of a reply to HEAD the body is not even begun.
     if (response.req.method === 'HEAD') response.writeHead(status, headers).end();
@@ -59,8 +58,8 @@ export async function writeRefusal(
   { status, headers, type, body }: Reply & { readonly body: string },
 ): Promise<void> {
   const request = response.req;
-  const length = String(Buffer.byteLength(body));
-  response.writeHead(status, { ...headersOf({ status, headers, type }), 'Content-Length': length });
+  const length = Buffer.byteLength(body);
+  response.writeHead(status, headersOf({ status, headers, type }, length));
   response.write(body);
   request.resume();
   if (!request.complete && !request.destroyed) {
@@ -73,7 +72,7 @@ export async function writeRefusal(
 async function writePieces(
   response: ServerResponse,
   status: number,
-  headers: Record<string, string>,
+  headers: OutgoingHttpHeaders,
   body: AsyncIterable<string>,
   { readerStallMs }: ReaderLimits,
 ): Promise<void> {
@@ -104,6 +103,9 @@ async function drained(response: ServerResponse, readerStallMs: number): Promise
   }
 }
 
-function headersOf({ type, headers }: Reply): Record<string, string> {
-  return { ...(type !== undefined && { 'Content-Type': type }), ...headers };
+function headersOf({ type, headers }: Reply, length?: number): OutgoingHttpHeaders {
+  const all: OutgoingHttpHeaders = { ...headers };
+  if (type !== undefined) all['Content-Type'] = type;
+  if (length !== undefined) all['Content-Length'] = length;
+  return all;
 }

@@ -17,7 +17,8 @@ import { writeRefusal, writeReply, type ReaderLimits, type Reply } from './reply
 export interface Request {
   /** Node's own request, for the headers and the body. */
   readonly raw: IncomingMessage;
-  readonly query: URLSearchParams;
+  /** What stands behind the question mark of the target. */
+  readonly search: string;
 }
 
 /** Answers a request, or throws an `MlogError`, which the server turns into a problem document. */
@@ -161,20 +162,27 @@ function route(routes: ReadonlyMap<string, Route>, raw: IncomingMessage): Promis
   if (raw.headers.host === undefined && raw.httpVersion !== '1.0') {
     throw new MlogError('invalid_argument', 'The request has no Host header.');
   }
-  const target = raw.url ?? '/';
+  const target = originForm(raw.url ?? '/');
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const found = routes.get(path);
   if (!found) throw new MlogError('not_found', `There is nothing at ${path}.`);
   const method = raw.method === 'HEAD' ? 'GET' : raw.method;
   const handler = method === 'GET' || method === 'POST' ? found[method] : undefined;
-  const request = { raw, query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)) };
+  const request = { raw, search: mark < 0 ? '' : target.slice(mark + 1) };
   if (handler) return handler(request);
   if (found.otherwise) return found.otherwise(request);
   throw new MlogError('method_not_allowed', `${raw.method} is not for ${path}.`, {
     hint: `It takes ${allowedMethods(found)}.`,
     details: { allow: allowedMethods(found) },
   });
+}
+
+/** The path and query of a target, which may be a whole URL (RFC 9112, section 3.2.2). */
+function originForm(target: string): string {
+  if (target.startsWith('/') || !URL.canParse(target)) return target;
+  const { pathname, search } = new URL(target);
+  return pathname + search;
 }
 
 function allowedMethods({ GET, POST }: Route): string {

@@ -1,8 +1,15 @@
 import { crc32 } from 'node:zlib';
 import { MlogError } from '../errors.ts';
-import type { AppendResult } from '../journal/journal.ts';
-import type { Entry, Message } from '../message.ts';
+import type { Entry } from '../message.ts';
 import type { Database } from './sqlite-driver.ts';
+import {
+  unpackMessages,
+  type PackedMessages,
+  type PackedResults,
+  type StoredBytes,
+} from './sqlite-wire.ts';
+
+type Result = Extract<PackedResults, { results: unknown }>['results'][number];
 
 const pageMaxCount = 1000;
 const pageMaxBytes = 1024 * 1024;
@@ -47,19 +54,20 @@ export class SqliteStore {
     this.#lastSeq = last.seq ?? 0;
   }
 
-  append(messages: readonly Message[]): AppendResult[] {
+  append(packed: PackedMessages): PackedResults {
+    const messages = [...unpackMessages(packed)];
+    const firstSeq = this.#lastSeq + 1;
     const at = Date.now();
-    return this.#write(() =>
-      messages.map(({ id, txt }): AppendResult => {
-        const idBytes = Buffer.from(id);
-        const txtBytes = Buffer.from(txt);
-        if (this.#add(this.#lastSeq + 1, idBytes, txtBytes, at)) {
-          return { id, status: 'logged', seq: this.#lastSeq };
-        }
-        const first = this.#first.get(txtBytes, idBytes) as { seq: number; same: number };
-        return { id, status: first.same === 1 ? 'duplicate' : 'conflict', seq: first.seq };
-      }),
-    );
+    return this.#write(() => {
+      const results = messages.map((message) => this.#appendOne(message, at));
+      return this.#lastSeq === firstSeq + messages.length - 1 ? { firstSeq } : { results };
+    });
+  }
+
+  #appendOne({ id, txt }: StoredBytes, at: number): Result {
+    if (this.#add(this.#lastSeq + 1, id, txt, at)) return { status: 'logged', seq: this.#lastSeq };
+    const first = this.#first.get(txt, id) as { seq: number; same: number };
+    return { status: first.same === 1 ? 'duplicate' : 'conflict', seq: first.seq };
   }
 
   /** Takes over entries of another journal as they are, behind those that are here. */
@@ -77,7 +85,7 @@ export class SqliteStore {
   }
 
   /** Adds an entry as the last one, unless its id is there. */
-  #add(seq: number, id: Buffer, txt: Buffer, at: number): boolean {
+  #add(seq: number, id: Uint8Array, txt: Uint8Array, at: number): boolean {
     if (this.#insert.run(seq, id, txt, at, sumOf(seq, id, txt)).changes === 0) return false;
     this.#lastSeq = seq;
     return true;

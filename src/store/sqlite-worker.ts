@@ -1,14 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
-import type { Entry, Message } from '../message.ts';
+import type { Entry } from '../message.ts';
 import { resultCode, resultCodes } from './sqlite-driver.ts';
 import { closeStoreFile, openStoreFile } from './sqlite-file.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { verifyStoreFile } from './sqlite-verify.ts';
+import type { PackedMessages } from './sqlite-wire.ts';
 
 /** What the main thread asks, one at a time; the replies come in the same order. */
 export type Call =
-  | { readonly verb: 'append'; readonly messages: readonly Message[] }
+  | { readonly verb: 'append'; readonly packed: PackedMessages }
   | { readonly verb: 'copy'; readonly entries: readonly Entry[] }
   | { readonly verb: 'page'; readonly after: number; readonly limit: number }
   | { readonly verb: 'get'; readonly id: string }
@@ -60,7 +61,7 @@ async function serve(): Promise<void> {
   function run(call: Call): unknown {
     switch (call.verb) {
       case 'append':
-        return store.append(call.messages);
+        return store.append(call.packed);
       case 'copy':
         return store.copy(call.entries);
       case 'page':

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
-import type { AppendResult, Head, Journal } from '../journal/journal.ts';
+import type { Head, Journal } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
 import type { VerifyReport } from './sqlite-verify.ts';
+import { packMessages, unpackResults, type PackedResults } from './sqlite-wire.ts';
 import type { Call, FailedReply, Reply, ThreadData } from './sqlite-worker.ts';
 
 /** What `openSqliteJournal` may be told. */
@@ -50,7 +51,12 @@ export async function openSqliteJournal(
   if (warning !== undefined) options.onWarning?.(warning);
   thread.onFatal = options.onFatal;
   return {
-    append: (messages) => thread.call<AppendResult[]>({ verb: 'append', messages }),
+    async append(messages) {
+      const packed = packMessages(messages);
+      const moved = [packed.lengths.buffer, packed.bytes.buffer];
+      const results = await thread.call<PackedResults>({ verb: 'append', packed }, moved);
+      return unpackResults(results, messages);
+    },
     copy: (entries) => thread.call<void>({ verb: 'copy', entries }),
     async *read({ after, limit }) {
       for (let left = limit; left > 0;) {
@@ -118,11 +124,12 @@ class StoreThread {
     this.#worker.on('exit', () => this.#fail(diedError()));
   }
 
-  call<Result>(call: Call): Promise<Result> {
+  /** Asks the thread something; the buffers named move there with the call. */
+  call<Result>(call: Call, moved: readonly ArrayBuffer[] = []): Promise<Result> {
     if (this.#closed) return Promise.reject(this.#closed);
     return new Promise<Result>((resolve, reject) => {
       this.#waiting.push({ resolve: resolve as Waiting['resolve'], reject });
-      this.#worker.postMessage(call);
+      this.#worker.postMessage(call, moved);
     });
   }
 

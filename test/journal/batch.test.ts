@@ -27,27 +27,38 @@ function heldJournal(
   };
   const letGo = async () => {
     held.shift()!();
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
+    await turn();
   };
   return { journal, batches, letGo };
 }
 
 describe('withBatch', () => {
-  it('hands a lone message on at once', () => {
+  it('hands a lone message on at the end of the turn', async () => {
     const { journal, batches } = heldJournal();
     void withBatch(journal, options).append([message('a')]);
+    await turn();
     expect(batches).toEqual([['a']]);
   });
 
-  it('gathers what comes while a batch is being written', async () => {
+  it('gathers what comes in a turn, and what comes while two batches are on their way', async () => {
     const { journal, batches, letGo } = heldJournal();
     const batched = withBatch(journal, options);
-    const appends = ['a', 'b', 'c', 'd'].map((id) => batched.append([message(id)]));
-    expect(batches).toEqual([['a']]);
+    const append = (id: string) => batched.append([message(id)]);
+    const appends = [append('a'), append('b')];
+    await turn();
+    appends.push(append('c'));
+    await turn();
+    appends.push(append('d'));
+    await turn();
+    appends.push(append('e'));
+    await turn();
+    expect(batches).toEqual([['a', 'b'], ['c']]);
     await letGo();
-    expect(batches).toEqual([['a'], ['b', 'c', 'd']]);
+    expect(batches).toEqual([['a', 'b'], ['c'], ['d', 'e']]);
     await letGo();
-    expect((await Promise.all(appends)).map(([result]) => result?.seq)).toEqual([1, 2, 3, 4]);
+    await letGo();
+    expect((await Promise.all(appends)).map(([result]) => result?.seq)).toEqual([1, 2, 3, 4, 5]);
   });
 
   it('bounds a batch by count and by bytes, and never splits an append', async () => {
@@ -56,16 +67,15 @@ describe('withBatch', () => {
     const many = (from: number, count: number) =>
       Array.from({ length: count }, (_, index) => message(`${from + index}`));
     const appends = [
-      batched.append([message('first')]),
       batched.append(many(0, 5)),
       batched.append(many(5, 5)),
       batched.append([{ id: 'large', txt: 'x'.repeat(2_000) }]),
       batched.append([message('last')]),
     ];
-    for (let count = 0; count < 5; count += 1) await letGo();
+    await turn();
+    for (let count = 0; count < 4; count += 1) await letGo();
     await Promise.all(appends);
     expect(batches).toEqual([
-      ['first'],
       ['0', '1', '2', '3', '4'],
       ['5', '6', '7', '8', '9'],
       ['large'],
@@ -81,6 +91,7 @@ describe('withBatch', () => {
     const batched = withBatch(journal, options);
     const appends = ['a', 'b', 'bad', 'c'].map((id) => batched.append([message(id)]));
     const outcomes = Promise.allSettled(appends);
+    await turn();
     for (let count = 0; count < 5; count += 1) await letGo();
     expect((await outcomes).map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -91,19 +102,21 @@ describe('withBatch', () => {
   });
 
   it('tells every waiting append when the outcome of its batch is unknown', async () => {
-    const failure = new MlogError('unavailable', 'gone');
-    const { journal, batches, letGo } = heldJournal(({ length }) =>
-      length > 1 ? failure : undefined,
-    );
+    const { journal, batches, letGo } = heldJournal(() => new MlogError('unavailable', 'gone'));
     const batched = withBatch(journal, options);
     const outcomes = Promise.allSettled(['a', 'b', 'c'].map((id) => batched.append([message(id)])));
-    await letGo();
+    await turn();
     await letGo();
     expect((await outcomes).map(({ status }) => status)).toEqual([
-      'fulfilled',
+      'rejected',
       'rejected',
       'rejected',
     ]);
-    expect(batches).toHaveLength(2);
+    expect(batches).toHaveLength(1);
   });
 });
+
+/** Waits for the end of the turn, in which what has gathered goes on. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
