@@ -4,6 +4,7 @@ import type { Entry } from '../message.ts';
 import type { Database } from './sqlite-driver.ts';
 import {
   unpackMessages,
+  type PackedEntries,
   type PackedMessages,
   type PackedResults,
   type StoredBytes,
@@ -37,7 +38,7 @@ export class SqliteStore {
   readonly #insert;
   readonly #first;
   readonly #page;
-  readonly #get;
+  readonly #find;
   #lastSeq: number;
 
   constructor(database: Database) {
@@ -49,7 +50,7 @@ export class SqliteStore {
     );
     this.#first = database.prepare('SELECT seq, txt = ? AS same FROM entry WHERE id = ?');
     this.#page = database.prepare('SELECT * FROM entry WHERE seq > ? ORDER BY seq LIMIT ?');
-    this.#get = database.prepare('SELECT * FROM entry WHERE id = ?');
+    this.#find = database.prepare('SELECT seq FROM entry WHERE id = ?');
     const last = database.prepare('SELECT max(seq) AS seq FROM entry').get() as { seq: number };
     this.#lastSeq = last.seq ?? 0;
   }
@@ -111,23 +112,31 @@ export class SqliteStore {
   }
 
   /** Reads at most `limit` entries, ended early by count or by bytes so a page stays small. */
-  page(after: number, limit: number): Entry[] {
-    const entries: Entry[] = [];
+  page(after: number, limit: number): PackedEntries {
+    const packed: PackedEntries = { seqs: [], ids: [], txts: [], times: [] };
     let bytes = 0;
     const rows = this.#page.iterate(after, Math.min(limit, pageMaxCount));
     for (const row of rows as IterableIterator<Row>) {
-      // A damaged entry ends the page before it: all that is whole can be read.
-      if (!isWhole(row) && entries.length > 0) break;
-      entries.push(toEntry(row));
+      const isWhole = sumOf(row.seq, row.id, row.txt) === row.sum;
+      if (!isWhole) {
+        // A damaged entry ends the page before it: all that is whole can be read.
+        if (packed.seqs.length > 0) break;
+        throw damagedError(row.seq);
+      }
+      packed.seqs.push(row.seq);
+      packed.ids.push(toText(row.id));
+      packed.txts.push(toText(row.txt));
+      packed.times.push(row.at);
       bytes += row.txt.byteLength;
       if (bytes >= pageMaxBytes) break;
     }
-    return entries;
+    return packed;
   }
 
-  get(id: string): Entry | undefined {
-    const row = this.#get.get(Buffer.from(id)) as Row | undefined;
-    return row && toEntry(row);
+  /** Gives the place of the entry under an id, 0 where there is none. */
+  find(id: string): number {
+    const row = this.#find.get(Buffer.from(id)) as { seq: number } | undefined;
+    return row?.seq ?? 0;
   }
 
   head(): { lastSeq: number } {
@@ -135,19 +144,11 @@ export class SqliteStore {
   }
 }
 
-function isWhole({ seq, id, txt, sum }: Row): boolean {
-  return sumOf(seq, id, txt) === sum;
-}
-
-function toEntry(row: Row): Entry {
-  const { seq, id, txt, at } = row;
-  if (!isWhole(row)) {
-    throw new MlogError('data_loss', `Entry ${seq} of the store is damaged on its disk.`, {
-      hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
-      details: { seq },
-    });
-  }
-  return { seq, id: toText(id), txt: toText(txt), at: new Date(at).toISOString() };
+function damagedError(seq: number): MlogError {
+  return new MlogError('data_loss', `Entry ${seq} of the store is damaged on its disk.`, {
+    hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
+    details: { seq },
+  });
 }
 
 function toText({ buffer, byteOffset, byteLength }: Uint8Array): string {

@@ -1,5 +1,14 @@
 import type { AppendResult } from '../journal/journal.ts';
-import type { Message } from '../message.ts';
+import type { Entry, Message } from '../message.ts';
+
+/** A page of entries on its way back; columns, for a clone of objects takes twice the time. */
+export interface PackedEntries {
+  readonly seqs: number[];
+  readonly ids: string[];
+  readonly txts: string[];
+  /** Milliseconds since 1970. */
+  readonly times: number[];
+}
 
 /** Messages on their way to the store's thread: bytes, whose ownership goes along. */
 export interface PackedMessages {
@@ -63,4 +72,18 @@ export function unpackResults(packed: PackedResults, messages: readonly Message[
     }));
   }
   return messages.map(({ id }, index) => ({ id, status: 'logged', seq: packed.firstSeq + index }));
+}
+
+/** Gives packed entries one by one. */
+export function unpackEntries({ seqs, ids, txts, times }: PackedEntries): Entry[] {
+  let time = Number.NaN;
+  let at = '';
+  return seqs.map((seq, index) => {
+    // The entries of a batch have one time, and writing it out takes as long as all the rest.
+    if (times[index] !== time) {
+      time = times[index]!;
+      at = new Date(time).toISOString();
+    }
+    return { seq, id: ids[index]!, txt: txts[index]!, at };
+  });
 }

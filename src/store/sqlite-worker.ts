@@ -12,7 +12,7 @@ export type Call =
   | { readonly verb: 'append'; readonly packed: PackedMessages }
   | { readonly verb: 'copy'; readonly entries: readonly Entry[] }
   | { readonly verb: 'page'; readonly after: number; readonly limit: number }
-  | { readonly verb: 'get'; readonly id: string }
+  | { readonly verb: 'find'; readonly id: string }
   | { readonly verb: 'head' }
   | { readonly verb: 'close' };
 
@@ -66,8 +66,8 @@ async function serve(): Promise<void> {
         return store.copy(call.entries);
       case 'page':
         return store.page(call.after, call.limit);
-      case 'get':
-        return store.get(call.id);
+      case 'find':
+        return store.find(call.id);
       case 'head':
         return store.head();
       case 'close':
@@ -83,7 +83,7 @@ function toErrorReply(error: unknown, verb: Call['verb'] | 'open'): Reply {
   }
   const reason = error instanceof Error ? error.message : String(error);
   // What one read finds damaged does not make the rest unreadable.
-  if (verb === 'page' || verb === 'get') {
+  if (verb === 'page' || verb === 'find') {
     return failure('data_loss', `The store cannot be read here: ${reason}.`, {
       hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
       fatal: false,

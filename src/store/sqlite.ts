@@ -1,10 +1,16 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
-import type { Head, Journal } from '../journal/journal.ts';
+import type { Head, Journal, ReadRange } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
 import type { VerifyReport } from './sqlite-verify.ts';
-import { packMessages, unpackResults, type PackedResults } from './sqlite-wire.ts';
+import {
+  packMessages,
+  unpackEntries,
+  unpackResults,
+  type PackedEntries,
+  type PackedResults,
+} from './sqlite-wire.ts';
 import type { Call, FailedReply, Reply, ThreadData } from './sqlite-worker.ts';
 
 /** What `openSqliteJournal` may be told. */
@@ -58,17 +64,13 @@ export async function openSqliteJournal(
       return unpackResults(results, messages);
     },
     copy: (entries) => thread.call<void>({ verb: 'copy', entries }),
-    async *read({ after, limit }) {
-      for (let left = limit; left > 0;) {
-        const page = await thread.call<Entry[]>({ verb: 'page', after, limit: left });
-        const last = page.at(-1);
-        if (!last) return;
-        yield page;
-        after = last.seq;
-        left -= page.length;
-      }
+    read: (range) => readPages(thread, range),
+    async get(id) {
+      const seq = await thread.call<number>({ verb: 'find', id });
+      if (seq === 0) return undefined;
+      const page = await thread.call<PackedEntries>({ verb: 'page', after: seq - 1, limit: 1 });
+      return unpackEntries(page)[0];
     },
-    get: (id) => thread.call<Entry | undefined>({ verb: 'get', id }),
     head: () => thread.call<Head>({ verb: 'head' }),
     close: () => thread.close(),
   };
@@ -97,6 +99,29 @@ function startThread(path: string, task: ThreadData['task']): Worker {
 
 function toError({ code, message, ...rest }: FailedReply['error']): MlogError {
   return new MlogError(code, message, rest);
+}
+
+/** Reads page by page, and asks for the next one before the last one is used. */
+async function* readPages(
+  thread: StoreThread,
+  { after, limit }: ReadRange,
+): AsyncGenerator<readonly Entry[]> {
+  const ask = (from: number, most: number) => {
+    const asked = thread.call<PackedEntries>({ verb: 'page', after: from, limit: most });
+    // Nobody waits for a page that was asked for ahead when its reader has left.
+    asked.catch(() => {});
+    return asked;
+  };
+  let left = limit;
+  let asked = left > 0 ? ask(after, left) : undefined;
+  while (asked) {
+    const page = unpackEntries(await asked);
+    const last = page.at(-1);
+    if (!last) return;
+    left -= page.length;
+    asked = left > 0 ? ask(last.seq, left) : undefined;
+    yield page;
+  }
 }
 
 interface Waiting {
