@@ -8,7 +8,7 @@ import {
   type Reader,
   type SettingName,
 } from './config.ts';
-import { toMlogError } from './errors.ts';
+import { MlogError, toMlogError } from './errors.ts';
 import { toVisible } from './observe/visible.ts';
 
 /** Runs the command of a command line; the only place that turns an error into an exit code. */
@@ -88,10 +88,16 @@ Examples:
 function addSend(program: Command): void {
   const command = program
     .command('send')
-    .description('Send one message and print its id.')
-    .argument('<text...>', 'the text, words joined by a space; - reads it from stdin')
-    .option('--id <id>', 'the id; sent again under the same id, nothing is stored twice')
-    .option('--json', 'print a JSON object with id, txt and status');
+    .description('Send one message and print its id, or many, a line each.')
+    .argument('[text...]', 'the text, words joined by a space; - reads it from stdin')
+    .option(
+      '--id <id>',
+      'the id, or with --lines the ids ID-1, ID-2, …; a rerun stores nothing twice',
+    )
+    .option('--lines', 'send each line of stdin as a message')
+    .option('--ndjson', 'send each line of stdin, a JSON object with txt and perhaps id')
+    .option('-f, --file <file>', 'with --lines or --ndjson: read this file')
+    .option('--json', 'print a JSON object a message, with id and status');
   addSettings(command, ['client']);
   command
     .addHelpText(
@@ -100,12 +106,38 @@ function addSend(program: Command): void {
 Examples:
   mlog send "Its me"
   mlog send --id order-17 "Order 17 was paid"
-  git diff | mlog send -`,
+  git diff | mlog send -
+  mlog send --lines -f access.log --id access-2026-11-23
+  mlog list --json | mlog send --ndjson --url http://localhost:9880`,
     )
-    .action(async (words: string[], options) => {
-      const { send } = await import('./commands/send.ts');
-      await send(words, options as Record<string, string>);
+    .action(async (words: string[], options: Record<string, string>) => {
+      const isBulk = Boolean(options['lines'] ?? options['ndjson']);
+      if (isBulk === words.length > 0) throw textError(isBulk);
+      if (isBulk) {
+        const { sendLines } = await import('./commands/send-lines.ts');
+        await sendLines(options);
+      } else {
+        if (options['file'] !== undefined) throw fileError();
+        const { send } = await import('./commands/send.ts');
+        await send(words, options);
+      }
     });
+}
+
+function textError(isBulk: boolean): MlogError {
+  return isBulk
+    ? new MlogError('usage', 'There is a text beside --lines or --ndjson.', {
+        hint: 'These read the messages from stdin, or from the file of --file.',
+      })
+    : new MlogError('usage', 'There is no text to send.', {
+        hint: 'Say `mlog send "Hello"`, or `mlog send -` for a text from stdin.',
+      });
+}
+
+function fileError(): MlogError {
+  return new MlogError('usage', '--file is there without --lines or --ndjson.', {
+    hint: 'Say which of the two the lines of the file are.',
+  });
 }
 
 function addList(program: Command): void {
