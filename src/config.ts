@@ -39,6 +39,7 @@ export const settings = {
   logging: address('http://localhost:8881', 'Where the logging service is', ['facade']),
   messages: address('http://localhost:8882', 'Where the messages service is', ['facade']),
   store: storeAddress('Where messages are kept: memory: or file:PATH', [...keepers, 'verify']),
+  workers: count(1, 1, 'Processes that share the port of the facade', ['facade']),
   attemptsMax: count(3, 1, 'Attempts to deliver a message, in all', ['facade', 'client']),
   retryDelayMs: count(2_000, 0, 'Pause between two attempts', ['facade', 'client']),
   attemptTimeoutMs: count(5_000, 1, 'How long one attempt may take', ['facade']),

@@ -12,6 +12,7 @@ import { openUpstream } from '../roles/facade/upstream.ts';
 import { startLogging, type StartedLogging } from '../roles/logging/start.ts';
 import { notImplementedText } from '../roles/messages/service.ts';
 import { startMessages } from '../roles/messages/start.ts';
+import { keepsWorkers, serveWorkers } from './serve-workers.ts';
 
 /** What `mlog serve` can be told to run. */
 export const roles = ['facade', 'logging', 'messages'] as const;
@@ -37,6 +38,7 @@ export async function serve(
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const settings = readSettings(role ?? 'all', flags);
+  if (keepsWorkers(settings.workers)) return await serveWorkers(flags);
   const logger = createLogger({ level: settings.logLevel });
   let onFatal!: (error: MlogError) => void;
   const failed = new Promise<never>((_, reject) => {
@@ -60,6 +62,8 @@ export async function serve(
     shutdownTimeoutMs: settings.shutdownTimeoutMs,
     logger,
   });
+  // A worker's channel to its keeper would hold the process.
+  process.disconnect?.();
 }
 
 const starters = { facade: startApart, logging: startStore, messages: startList, all: startAll };

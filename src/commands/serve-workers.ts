@@ -1,0 +1,61 @@
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readSettings } from '../config.ts';
+import { MlogError } from '../errors.ts';
+import { runUntilStopped } from '../lifecycle.ts';
+import { createLogger } from '../observe/logger.ts';
+
+/** A worker that dies is replaced after this, so that one that cannot start does not spin. */
+const restartDelayMs = 1_000;
+
+/** Says whether this process is to keep facades in processes of their own, and is not one of them. */
+export function keepsWorkers(workers: number): boolean {
+  return workers > 1 && cluster.isPrimary;
+}
+
+/**
+ * Runs facades in several processes behind one port, for machines with cores to spare: each has its
+ * own batches and its own connections to the logging service. One that dies is started again.
+ */
+export async function serveWorkers(flags: Readonly<Record<string, unknown>>): Promise<void> {
+  const { workers, logLevel, shutdownTimeoutMs } = readSettings('facade', flags);
+  const logger = createLogger({ level: logLevel });
+  const running = new Set<Worker>();
+  let stopping = false;
+  let cannotStart!: (error: MlogError) => void;
+  const failed = new Promise<never>((_, reject) => {
+    cannotStart = reject;
+  });
+
+  async function keepWorker(): Promise<void> {
+    const worker = cluster.fork();
+    let hasListened = false;
+    worker.once('listening', () => {
+      hasListened = true;
+    });
+    running.add(worker);
+    const [code, signal] = (await once(worker, 'exit')) as [number | null, string | null];
+    running.delete(worker);
+    if (stopping) return;
+    // It has said why. Started again, it would say the same.
+    if (!hasListened) {
+      return cannotStart(new MlogError('failed_precondition', 'A worker could not start.'));
+    }
+    logger.error({ pid: worker.process.pid, code, signal }, 'A worker died and is started again');
+    await sleep(restartDelayMs);
+    if (!stopping) await keepWorker();
+  }
+
+  const kept = Array.from({ length: workers }, keepWorker);
+  await runUntilStopped({
+    async stop() {
+      stopping = true;
+      for (const worker of running) worker.process.kill('SIGTERM');
+      await Promise.all(kept);
+    },
+    failed,
+    shutdownTimeoutMs,
+    logger,
+  });
+}
