@@ -7,12 +7,15 @@ export type Database = DatabaseSyncInstance;
  * Opens a SQLite file with Node's own `node:sqlite` where this Node has it, else with
  * @photostructure/sqlite, which brings the same interface and its own SQLite.
  */
-export async function openDatabase(path: string): Promise<Database> {
+export async function openDatabase(
+  path: string,
+  options: { readonly readOnly?: boolean } = {},
+): Promise<Database> {
   const builtin: unknown = process.getBuiltinModule('node:sqlite');
   const driver = (builtin ?? (await import('@photostructure/sqlite'))) as {
     DatabaseSync: typeof DatabaseSync;
   };
-  return new driver.DatabaseSync(path);
+  return new driver.DatabaseSync(path, options);
 }
 
 /** The result codes of SQLite that decide what happens next (https://sqlite.org/rescode.html). */

@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { MlogError } from '../errors.ts';
 import type { Entry } from '../message.ts';
-import type { Database } from './sqlite-driver.ts';
+import { resultCode, resultCodes, type Database } from './sqlite-driver.ts';
+import { checkpoint } from './sqlite-file.ts';
 import {
   unpackMessages,
   type PackedEntries,
@@ -14,6 +15,12 @@ type Result = Extract<PackedResults, { results: unknown }>['results'][number];
 
 const pageMaxCount = 1000;
 const pageMaxBytes = 1024 * 1024;
+
+/** How far the write-ahead log grows before it is merged: each merge syncs the file as well. */
+const logMaxBytes = 16 * 1024 * 1024;
+
+/** What a commit adds to the log beside its messages: the pages at the ends of table and index. */
+const commitBytes = 5 * 4_096;
 
 /** A row of the table `entry`. */
 export interface Row {
@@ -40,6 +47,8 @@ export class SqliteStore {
   readonly #page;
   readonly #find;
   #lastSeq: number;
+  readonly #firstSeq: number;
+  #logBytes = 0;
 
   constructor(database: Database) {
     this.#database = database;
@@ -51,8 +60,10 @@ export class SqliteStore {
     this.#first = database.prepare('SELECT seq, txt = ? AS same FROM entry WHERE id = ?');
     this.#page = database.prepare('SELECT * FROM entry WHERE seq > ? ORDER BY seq LIMIT ?');
     this.#find = database.prepare('SELECT seq FROM entry WHERE id = ?');
-    const last = database.prepare('SELECT max(seq) AS seq FROM entry').get() as { seq: number };
-    this.#lastSeq = last.seq ?? 0;
+    const ends = database.prepare('SELECT min(seq) AS first, max(seq) AS last FROM entry');
+    const { first, last } = ends.get() as { first: number | null; last: number | null };
+    this.#firstSeq = first ?? 1;
+    this.#lastSeq = last ?? 0;
   }
 
   append(packed: PackedMessages): PackedResults {
@@ -89,16 +100,19 @@ export class SqliteStore {
   #add(seq: number, id: Uint8Array, txt: Uint8Array, at: number): boolean {
     if (this.#insert.run(seq, id, txt, at, sumOf(seq, id, txt)).changes === 0) return false;
     this.#lastSeq = seq;
+    this.#logBytes += id.byteLength + txt.byteLength;
     return true;
   }
 
   /** Runs a change as one transaction: all of it is synced when this returns, or none is there. */
   #write<T>(change: () => T): T {
+    this.#checkpointWhenDue();
     const lastSeq = this.#lastSeq;
     this.#begin.run();
     try {
       const result = change();
       this.#commit.run();
+      this.#logBytes += commitBytes;
       return result;
     } catch (error) {
       this.#lastSeq = lastSeq;
@@ -111,18 +125,31 @@ export class SqliteStore {
     }
   }
 
+  /** Keeps the log from growing. A disk too full for that is no failure of what was stored. */
+  #checkpointWhenDue(): void {
+    if (this.#logBytes < logMaxBytes) return;
+    this.#logBytes = 0;
+    try {
+      checkpoint(this.#database);
+    } catch (error) {
+      if (resultCode(error) !== resultCodes.full) throw error;
+    }
+  }
+
   /** Reads at most `limit` entries, ended early by count or by bytes so a page stays small. */
   page(after: number, limit: number): PackedEntries {
     const packed: PackedEntries = { seqs: [], ids: [], txts: [], times: [] };
     let bytes = 0;
+    let expected = Math.max(after + 1, this.#firstSeq);
     const rows = this.#page.iterate(after, Math.min(limit, pageMaxCount));
     for (const row of rows as IterableIterator<Row>) {
-      const isWhole = sumOf(row.seq, row.id, row.txt) === row.sum;
-      if (!isWhole) {
-        // A damaged entry ends the page before it: all that is whole can be read.
+      // A page in a wrong place repeats entries or leaves some out; each is whole by itself.
+      if (row.seq !== expected || sumOf(row.seq, row.id, row.txt) !== row.sum) {
+        // What is damaged ends the page before it: all that is whole can be read.
         if (packed.seqs.length > 0) break;
-        throw damagedError(row.seq);
+        throw damagedError(expected);
       }
+      expected += 1;
       packed.seqs.push(row.seq);
       packed.ids.push(toText(row.id));
       packed.txts.push(toText(row.txt));

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { closeStoreFile, openStoreToVerify } from './sqlite-file.ts';
+import { openStoreToVerify } from './sqlite-file.ts';
 import type { Database } from './sqlite-driver.ts';
 import { sumOf, type Row } from './sqlite-store.ts';
 
@@ -31,8 +31,6 @@ export async function verifyStoreFile(path: string): Promise<VerifyReport> {
   } catch (error) {
     problems.push(`It cannot be read behind entry ${counted.lastSeq}: ${String(error)}.`);
   }
-  // A damaged store is left exactly as it is, its log included.
-  if (problems.length === 0) closeStoreFile(database);
   return { ...counted, problems: problems.slice(0, problemsMaxCount) };
 }
 

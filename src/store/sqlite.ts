@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
 import type { Head, Journal, ReadRange } from '../journal/journal.ts';
@@ -81,10 +83,13 @@ export async function openSqliteJournal(
  * `failed_precondition` where it cannot be opened at all.
  */
 export async function verifySqliteStore(path: string): Promise<VerifyReport> {
+  // Reading makes these files beside a store; those that were not there before go again.
+  const made = [`${path}-shm`, `${path}-wal`].filter((file) => !existsSync(file));
   const worker = startThread(path, 'verify');
   const exited = once(worker, 'exit');
   const [reply] = (await once(worker, 'message')) as [Reply];
   await exited;
+  for (const file of made) await rm(file, { force: true });
   if ('error' in reply) throw toError(reply.error);
   return reply.result as VerifyReport;
 }

@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs';
+import { link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { hasErrno, MlogError } from '../errors.ts';
+import { openDatabase } from './sqlite-driver.ts';
+
+/** Marks a SQLite file as a store of mlog: "mlog" in ASCII. */
+export const applicationId = 0x6d6c6f67;
+
+/**
+ * The version of the schema. To change the schema, raise it and write the step from the version
+ * before; a store of a newer version is refused.
+ */
+export const schemaVersion = 1;
+
+/**
+ * Ids and texts are BLOBs, not TEXT: a text may hold NUL, at which some drivers cut a TEXT value,
+ * and two ids that differ only behind a NUL would become one. The view shows them as text.
+ */
+const schema = `
+  CREATE TABLE entry (
+    seq INTEGER PRIMARY KEY,
+    id  BLOB NOT NULL UNIQUE,
+    txt BLOB NOT NULL,
+    at  INTEGER NOT NULL,
+    sum INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE state (needs_log INTEGER NOT NULL) STRICT;
+  INSERT INTO state VALUES (0);
+  CREATE VIEW entry_text AS
+    SELECT seq, CAST(id AS TEXT) AS id, CAST(txt AS TEXT) AS txt,
+           strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at
+    FROM entry;
+  PRAGMA application_id = ${applicationId};
+  PRAGMA user_version = ${schemaVersion};
+`;
+
+/**
+ * Makes a new store under a name of its own and links it to its place only when it is whole and
+ * synced. So whatever lies at the path of a store is a store: nothing there is ever "not yet".
+ */
+export async function createStoreFile(path: string): Promise<void> {
+  if (existsSync(`${path}-wal`)) {
+    throw new MlogError('failed_precondition', `The store ${path} is gone, its -wal file is not.`, {
+      hint: 'Put the file back, or move the -wal file away to begin an empty store.',
+    });
+  }
+  await makeFolder(dirname(path));
+  const draft = `${path}.${process.pid}.new`;
+  await (await open(draft, 'wx', 0o600)).close();
+  try {
+    const database = await openDatabase(draft);
+    database.exec(schema);
+    database.close();
+    await syncFile(draft);
+    await placeFile(draft, path);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Gives a finished draft its name, never over a file that is there. */
+async function placeFile(draft: string, path: string): Promise<void> {
+  try {
+    await link(draft, path);
+  } catch (error) {
+    // Another process was quicker; which of the two owns the store is decided by its lock.
+    if (hasErrno(error, 'EEXIST')) return;
+    // A file system without hard links.
+    if (!hasErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP')) throw error;
+    await rename(draft, path);
+  }
+}
+
+/** Makes a folder for its owner alone, and syncs each folder that got a new name in it. */
+async function makeFolder(path: string): Promise<void> {
+  const firstMade = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (firstMade === undefined) return;
+  for (let made = path; made.length >= firstMade.length; made = dirname(made)) {
+    await syncFolder(dirname(made));
+  }
+}
+
+/** Syncs a file to its disk. */
+export async function syncFile(path: string, flags = 'r+'): Promise<void> {
+  const handle = await open(path, flags);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  // Windows opens no folder, and keeps the names in it without being asked.
+  if (process.platform !== 'win32') await syncFile(path, 'r');
+}
