@@ -1,29 +1,34 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
-import {
-  flagOf,
-  settingOf,
-  settingsOf,
-  variableOf,
-  type Reader,
-  type SettingName,
-} from './config.ts';
+import { flush, put } from './commands/print.ts';
+import { flagOf, settingOf, settingsOf, variableOf, type SettingName } from './config.ts';
 import { MlogError, toMlogError } from './errors.ts';
 import { toVisible } from './observe/visible.ts';
+import { roles, type Reader, type Role } from './setting-kinds.ts';
 
 /** Runs the command of a command line; the only place that turns an error into an exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await createProgram().parseAsync(argv);
+    await run(argv);
+    await flush();
   } catch (error) {
     process.exit(tell(error));
   }
 }
 
+async function run(argv: readonly string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync(argv);
+  } catch (error) {
+    // Help and version come this way too.
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
+  }
+}
+
 /** Tells the person what went wrong, in one line and without a stack trace; gives the exit code. */
 function tell(thrown: unknown): number {
-  // Commander has said it already, with the usage; help and version come this way too.
-  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+  // Commander has said it already, with the usage.
+  if (thrown instanceof CommanderError) return 2;
   const error = toMlogError(thrown);
   const reason = error.code === 'internal' ? reasonOf(error.cause) : error.hint;
   process.stderr.write(`mlog: ${toVisible([error.message, reason].filter(Boolean).join(' '))}\n`);
@@ -38,13 +43,15 @@ function createProgram(): Command {
   const program = new Command('mlog')
     .description('A small durable message log: on disk before it answers, one id is one message.')
     .version(manifest.version)
+    .configureOutput({ writeOut: put })
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('See `mlog --help`.')
     .exitOverride()
     .addHelpText(
       'after',
       `
-Every option can come from the environment: --log-level is MLOG_LOG_LEVEL.
+Every option with a default can come from the environment: --retry-delay-ms is
+MLOG_RETRY_DELAY_MS.
 Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or outcome unknown, 4 refused,
 5 conflict, 6 position gone.
 
@@ -63,12 +70,11 @@ Examples:
 }
 
 function addServe(program: Command): void {
-  const roles = ['facade', 'logging', 'messages'];
   const command = program
     .command('serve')
     .description('Run one of the services, or all three in one process.')
     .addArgument(new Argument('[role]', 'the service to run; all three if none').choices(roles));
-  addSettings(command, ['all', 'facade', 'logging', 'messages']);
+  addSettings(command, ['all', ...roles]);
   command
     .addHelpText(
       'after',
@@ -79,7 +85,7 @@ Examples:
   mlog serve logging --port 9001 --store file:./mlog.db
   mlog serve facade --port 9000 --logging http://localhost:9001`,
     )
-    .action(async (role: 'facade' | 'logging' | 'messages' | undefined, options) => {
+    .action(async (role: Role | undefined, options) => {
       const { serve } = await import('./commands/serve.ts');
       await serve(role, options as Record<string, unknown>);
     });
@@ -98,7 +104,7 @@ function addSend(program: Command): void {
     .option('--ndjson', 'send each line of stdin, a JSON object with txt and perhaps id')
     .option('-f, --file <file>', 'with --lines or --ndjson: read this file')
     .option('--json', 'print a JSON object a message, with id and status');
-  addSettings(command, ['client']);
+  addSettings(command, ['send']);
   command
     .addHelpText(
       'after',
@@ -208,11 +214,28 @@ Examples:
 
 /** Adds the settings of some readers as flags; `config.ts` reads and checks them. */
 function addSettings(command: Command, readers: readonly Reader[]): void {
-  for (const name of new Set(readers.flatMap(settingsOf))) command.addOption(toOption(name));
+  for (const name of new Set(readers.flatMap(settingsOf))) {
+    command.addOption(toOption(name, readers));
+  }
 }
 
-function toOption(name: SettingName): Option {
-  const { placeholder, help, default: byDefault, defaultText = byDefault } = settingOf(name);
-  const facts = `default ${String(defaultText)}, ${variableOf(name)}`;
+function toOption(name: SettingName, offered: readonly Reader[]): Option {
+  const {
+    placeholder,
+    help,
+    default: byDefault,
+    defaultText = byDefault,
+    readers,
+  } = settingOf(name);
+  const knowing = offered.filter((reader) => readers.includes(reader));
+  const limits = knowing.length < offered.length ? [toLimits(knowing)] : [];
+  const facts = [`default ${String(defaultText)}, ${variableOf(name)}`, ...limits].join('; ');
   return new Option(`${flagOf(name)} ${placeholder}`, `${help} (${facts})`);
+}
+
+/** Says which calls of `mlog serve` know a setting. */
+function toLimits(knowing: readonly Reader[]): string {
+  const named = knowing.filter((reader) => reader !== 'all').join(', ');
+  if (named === '') return 'only without a role';
+  return `only ${named}${knowing.includes('all') ? ' or no role' : ''}`;
 }

@@ -1,34 +1,30 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { MlogError } from './errors.ts';
+import {
+  address,
+  count,
+  oneOf,
+  port,
+  roles,
+  storeAddress,
+  text,
+  type Reader,
+  type Setting,
+} from './setting-kinds.ts';
 
-/** Who reads a setting: a role that is served, or a client command. */
-export type Reader = 'facade' | 'logging' | 'messages' | 'all' | 'client' | 'verify';
+export { parseWholeNumber } from './setting-kinds.ts';
 
-interface Setting<T> {
-  readonly default: T | undefined;
-  /** The default in words, where it depends on the role or the machine. */
-  readonly defaultText?: string;
-  /** Reads the text of a flag or a variable; gives undefined for a wrong one. */
-  readonly parse: (text: string) => T | undefined;
-  /** What a right value is, to go on from "It has to be …". */
-  readonly expected: string;
-  /** The value in the help, such as `<n>`. */
-  readonly placeholder: string;
-  readonly help: string;
-  readonly readers: readonly Reader[];
-}
-
-const servers = ['facade', 'logging', 'messages', 'all'] as const;
+const servers = [...roles, 'all'] as const;
 const keepers = ['logging', 'all'] as const;
-const everyone = [...servers, 'client'] as const;
+const clients = ['send', 'client'] as const;
 
 /**
  * Every setting of mlog, once. By rule `batchMaxCount` here is the flag `--batch-max-count`, the
  * variable `MLOG_BATCH_MAX_COUNT` and the option `batchMaxCount`; the unit stands in the name.
  */
 export const settings = {
-  url: address('http://localhost:8880', 'Where the facade is', ['client']),
+  url: address('http://localhost:8880', 'Where the facade is', clients),
   host: text('127.0.0.1', '<host>', 'Address to listen on', servers),
   port: {
     ...port(undefined, 'Port to listen on', servers),
@@ -40,10 +36,10 @@ export const settings = {
   messages: address('http://localhost:8882', 'Where the messages service is', ['facade']),
   store: storeAddress('Where messages are kept: memory: or file:PATH', [...keepers, 'verify']),
   workers: count(1, 1, 'Processes that share the port of the facade', ['facade']),
-  attemptsMax: count(3, 1, 'Attempts to deliver a message, in all', ['facade', 'client']),
-  retryDelayMs: count(2_000, 0, 'Pause between two attempts', ['facade', 'client']),
+  attemptsMax: count(3, 1, 'Attempts to deliver a message, in all', ['facade', 'send']),
+  retryDelayMs: count(2_000, 0, 'Pause between two attempts', ['facade', 'send']),
   attemptTimeoutMs: count(5_000, 1, 'How long one attempt may take', ['facade']),
-  timeoutMs: count(60_000, 1, 'How long the facade may take to answer', ['client']),
+  timeoutMs: count(60_000, 1, 'How long the facade may take to answer', clients),
   txtMaxBytes: count(1_048_576, 1, 'Largest text of a message', ['facade', ...keepers]),
   appendMaxCount: count(10_000, 1, 'Most messages in one NDJSON request', keepers),
   appendMaxBytes: count(8_388_608, 1, 'Largest NDJSON request', keepers),
@@ -57,9 +53,12 @@ export const settings = {
   keepAliveTimeoutMs: count(65_000, 1, 'How long an idle connection is kept', servers),
   readerStallMs: count(5_000, 1, 'How long a reader may take nothing before it is cut', servers),
   shutdownTimeoutMs: count(10_000, 1, 'How long a stop may take to finish requests', servers),
-  logLevel: oneOf(['debug', 'info', 'warn', 'error', 'silent'], 'info', 'Least diagnostics', [
-    ...everyone,
-  ]),
+  logLevel: oneOf(
+    ['debug', 'info', 'warn', 'error', 'silent'],
+    'info',
+    'Least diagnostics',
+    servers,
+  ),
 } satisfies Record<string, Setting<unknown>>;
 
 /** The name of a setting, as an option. */
@@ -105,7 +104,8 @@ export function readSettings(
 ): Settings {
   const known = settingsOf(reader);
   for (const name of Object.keys(flags)) {
-    if (name in settings && !known.includes(name as SettingName)) throw unknownError(name, reader);
+    if (!(name in settings) || known.includes(name as SettingName)) continue;
+    throw unknownError(name as SettingName, reader);
   }
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(settings) as SettingName[]) {
@@ -130,18 +130,29 @@ function readOne(
 }
 
 function parseSetting(name: SettingName, given: string, from: string): unknown {
-  const { parse, expected } = settings[name];
+  const { parse, expected, secret }: Setting<unknown> = settings[name];
   const value = parse(given);
   if (value !== undefined) return value;
-  throw new MlogError('usage', `${from} is ${JSON.stringify(given)}. It has to be ${expected}.`);
+  const flaw = secret?.(given) ? 'has a user or password in it' : `is ${JSON.stringify(given)}`;
+  throw new MlogError('usage', `${from} ${flaw}. It has to be ${expected}.`, {
+    ...(secret?.(given) && { hint: 'No service asks for one, and addresses stand in messages.' }),
+  });
 }
 
-function unknownError(name: string, reader: Reader): MlogError {
-  const others = settings[name as SettingName].readers.filter((other) => other !== 'client');
-  const places = others.map((other) => (other === 'all' ? 'mlog serve' : `mlog serve ${other}`));
-  const here = reader === 'all' ? 'mlog serve' : `mlog serve ${reader}`;
-  return new MlogError('usage', `${flagOf(name)} is no setting of \`${here}\`.`, {
-    hint: `It belongs to ${places.map((place) => `\`${place}\``).join(' and ')}.`,
+const places: Readonly<Record<Reader, string>> = {
+  facade: 'mlog serve facade',
+  logging: 'mlog serve logging',
+  messages: 'mlog serve messages',
+  all: 'mlog serve',
+  send: 'mlog send',
+  client: 'mlog list',
+  verify: 'mlog verify',
+};
+
+function unknownError(name: SettingName, reader: Reader): MlogError {
+  const others = settings[name].readers.map((other) => `\`${places[other]}\``);
+  return new MlogError('usage', `${flagOf(name)} is no setting of \`${places[reader]}\`.`, {
+    hint: `It belongs to ${others.join(', ')}.`,
   });
 }
 
@@ -149,99 +160,4 @@ function unknownError(name: string, reader: Reader): MlogError {
 function dataFolder(env: NodeJS.ProcessEnv): string {
   const base = env['XDG_DATA_HOME'];
   return join(base?.startsWith('/') ? base : join(homedir(), '.local', 'share'), 'mlog');
-}
-
-/** Says whether the person asked for no colours (https://no-color.org). */
-export function noColor(env: NodeJS.ProcessEnv = process.env): boolean {
-  return Boolean(env['NO_COLOR']) || env['TERM'] === 'dumb';
-}
-
-function text(
-  byDefault: string | undefined,
-  placeholder: string,
-  help: string,
-  readers: readonly Reader[],
-): Setting<string> {
-  const parse = (given: string) => given || undefined;
-  return { default: byDefault, parse, expected: 'some text', placeholder, help, readers };
-}
-
-function address(byDefault: string, help: string, readers: readonly Reader[]): Setting<string> {
-  return {
-    default: byDefault,
-    parse: (given) => (/^https?:\/\//.test(given) && URL.canParse(given) ? given : undefined),
-    expected: `an address such as ${byDefault}`,
-    placeholder: '<address>',
-    help,
-    readers,
-  };
-}
-
-function storeAddress(help: string, readers: readonly Reader[]): Setting<string> {
-  return {
-    default: undefined,
-    defaultText: 'file:~/.local/share/mlog/mlog.db',
-    parse: (given) => (/^(?:memory:|file:[^\0]+)$/.test(given) ? given : undefined),
-    expected: 'memory: or file:PATH, such as file:./mlog.db',
-    placeholder: '<address>',
-    help,
-    readers,
-  };
-}
-
-function count(
-  byDefault: number,
-  least: number,
-  help: string,
-  readers: readonly Reader[],
-): Setting<number> {
-  return wholeNumber(byDefault, least, 2 ** 31 - 1, help, readers);
-}
-
-function port(
-  byDefault: number | undefined,
-  help: string,
-  readers: readonly Reader[],
-): Setting<number> {
-  return wholeNumber(byDefault, 0, 65_535, help, readers);
-}
-
-function wholeNumber(
-  byDefault: number | undefined,
-  least: number,
-  most: number,
-  help: string,
-  readers: readonly Reader[],
-): Setting<number> {
-  return {
-    default: byDefault,
-    parse: (given) => parseWholeNumber(given, least, most),
-    expected: `a whole number from ${least} to ${most}`,
-    placeholder: '<n>',
-    help,
-    readers,
-  };
-}
-
-/** Reads a whole number in decimal digits; gives undefined for anything else. */
-export function parseWholeNumber(given: string, least: number, most: number): number | undefined {
-  if (!/^\d{1,16}$/.test(given)) return undefined;
-  const value = Number(given);
-  return value >= least && value <= most ? value : undefined;
-}
-
-function oneOf<Value extends string>(
-  values: readonly Value[],
-  byDefault: Value,
-  help: string,
-  readers: readonly Reader[],
-): Setting<Value> {
-  return {
-    default: byDefault,
-    parse: (given) => values.find((value) => value === given),
-    expected: `one of ${values.join(', ')}`,
-    placeholder: '<level>',
-    help,
-    readers,
-  };
 }

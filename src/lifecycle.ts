@@ -18,7 +18,8 @@ export interface RunOptions {
 
 /**
  * Waits for SIGTERM or SIGINT, then stops in order: whoever was accepted is answered first. A
- * second signal ends the process at once. When `failed` rejects, whoever waits is told so, within
+ * second signal ends the process at once, unless it comes within half a second: Ctrl-C comes from
+ * the terminal and from npm. When `failed` rejects, whoever waits is told so, within
  * half a second, and its error is thrown. Throws `failed_precondition` when a stop takes too long.
  */
 export async function runUntilStopped(options: RunOptions): Promise<void> {
@@ -36,13 +37,19 @@ export async function runUntilStopped(options: RunOptions): Promise<void> {
 
 const failureGraceMs = 500;
 
-/** Resolves with the first signal and lets the next one act as if nobody listened. */
+/** One Ctrl-C comes twice where npm or a keeper of workers hands it on. */
+const repeatGraceMs = 500;
+
+/** Resolves with the first signal and lets a later one act as if nobody listened. */
 function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const signals = ['SIGTERM', 'SIGINT'] as const;
     function onSignal(signal: NodeJS.Signals): void {
-      for (const name of signals) process.off(name, onSignal);
+      setTimeout(stopListening, repeatGraceMs).unref();
       resolve(signal);
+    }
+    function stopListening(): void {
+      for (const name of signals) process.off(name, onSignal);
     }
     for (const name of signals) process.on(name, onSignal);
   });

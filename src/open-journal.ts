@@ -1,9 +1,8 @@
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MlogError } from './errors.ts';
 import { openHttpClient } from './http/client.ts';
 import { createHttpJournal } from './http/journal-client.ts';
 import type { Journal } from './journal/journal.ts';
+import { parseStorePath } from './setting-kinds.ts';
 
 /** What opening a journal may be told. */
 export interface OpenOptions {
@@ -42,14 +41,9 @@ export function durabilityOf(address: string): string {
 
 /** The path of a store at an address such as `file:./mlog.db`. Throws `usage` for another one. */
 export function pathOf(address: string): string {
-  if (!address.startsWith('file:')) throw addressError(address);
-  if (address.startsWith('file://')) {
-    if (!URL.canParse(address)) throw addressError(address);
-    return fileURLToPath(address);
-  }
-  const path = address.slice('file:'.length);
-  if (path === '' || path.includes('\0')) throw addressError(address);
-  return resolve(path);
+  const path = parseStorePath(address);
+  if (path === undefined) throw addressError(address);
+  return path;
 }
 
 function addressError(address: string): MlogError {

@@ -1,5 +1,8 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { flagOf, readSettings, settings, variableOf } from '../src/config.ts';
+import { flagOf, readSettings, settings, settingsOf, variableOf } from '../src/config.ts';
+import { pathOf } from '../src/open-journal.ts';
 
 describe('the settings', () => {
   it('have one name in three spellings', () => {
@@ -42,6 +45,60 @@ describe('the settings', () => {
     expect(
       readSettings('facade', {}, { MLOG_STORE: 'memory:', MLOG_APPEND_MAX_COUNT: 'x' }),
     ).toBeDefined();
+  });
+
+  it('name every place of a flag as it is called', () => {
+    expect(() => readSettings('messages', { store: 'memory:' }, {})).toThrow(
+      expect.objectContaining({
+        hint: 'It belongs to `mlog serve logging`, `mlog serve`, `mlog verify`.',
+      }) as Error,
+    );
+  });
+
+  it('are known only where they do something', () => {
+    const inClients = settingsOf('client');
+    expect(inClients).toStrictEqual(['url', 'timeoutMs']);
+    expect(settingsOf('send')).toStrictEqual(['url', 'attemptsMax', 'retryDelayMs', 'timeoutMs']);
+  });
+
+  it.each([
+    'http://user:secret@host',
+    'http://:secret@host',
+    'user:secret@host',
+    'htp://u:secret@h',
+  ])('refuse the user in %j and never show the password', (given) => {
+    for (const read of [
+      () => readSettings('client', { url: given }, {}),
+      () => readSettings('facade', {}, { MLOG_LOGGING: given }),
+      () => readSettings('logging', { store: given.replace(/^user/, 'http://user') }, {}),
+    ]) {
+      expect(read).toThrow(/ has a user or password in it\. It has to be (?!.*secret)/);
+    }
+  });
+
+  it('take an @ in the path of an address', () => {
+    const url = 'http://localhost:8880/a@b';
+    expect(readSettings('client', { url }, {}).url).toBe(url);
+  });
+
+  it.each(['file://host/x', 'file:///a%2Fb', 'file:///%', 'file:', 'file:a\0b', 'file', 'redis:'])(
+    'refuse the store %j',
+    (store) => {
+      expect(() => readSettings('logging', { store }, {})).toThrow(
+        `--store is ${JSON.stringify(store)}. It has to be memory: or file:PATH`,
+      );
+      expect(() => pathOf(store)).toThrow('which is no address');
+    },
+  );
+
+  it.each([
+    ['file:~/x.db', join(homedir(), 'x.db')],
+    ['file:./~/x.db', resolve('~/x.db')],
+    ['file:///a%20b', '/a b'],
+    ['file:/a%20b', '/a%20b'],
+  ])('find the store %j at %j', (store, path) => {
+    expect(readSettings('logging', { store }, {}).store).toBe(store);
+    expect(pathOf(store)).toBe(path);
   });
 
   it('keep the data in the XDG data folder', () => {

@@ -16,7 +16,7 @@ const storeys = [
   ['roles/facade', 'roles/logging', 'roles/messages'],
   ['open-journal'],
   ['http', 'store'],
-  ['journal', 'config', 'lifecycle', 'observe'],
+  ['journal', 'config', 'setting-kinds', 'lifecycle', 'observe'],
   ['message', 'errors'],
 ];
 

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { readSettings } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
-import { toJsonLine } from '../http/formats.ts';
 import { readEntries, readHead } from '../http/ndjson-client.ts';
-import { pathOf } from '../open-journal.ts';
+import { toVisible } from '../observe/visible.ts';
+import { parseStorePath } from '../setting-kinds.ts';
 import { openSqliteJournal, type SqliteJournal } from '../store/sqlite.ts';
 import { withFacade } from './facade-client.ts';
-import { print } from './print.ts';
+import { print, printJson } from './print.ts';
 
 /**
  * Copies what the services hold into a store file while they go on: every message up to the newest
@@ -15,7 +16,7 @@ import { print } from './print.ts';
  */
 export async function backup(file: string, options: { readonly json?: boolean }): Promise<void> {
   const settings = readSettings('client', { ...options });
-  const path = pathOf(file.startsWith('file:') ? file : `file:${file}`);
+  const path = toPath(file);
   const isNew = !existsSync(path);
   await withFacade(settings, async (client) => {
     const { lastSeq } = await readHead(client, '/');
@@ -28,11 +29,19 @@ export async function backup(file: string, options: { readonly json?: boolean })
       const after = await copy.head();
       const copied = after.lastSeq - before.lastSeq;
       const report = { path, lastSeq: after.lastSeq, copied };
-      const line = `${after.lastSeq} messages in ${path}, ${copied} of them new\n`;
-      await print(options.json ? toJsonLine(report) : line);
+      const line = `${after.lastSeq} messages in ${path}, ${copied} of them new`;
+      await (options.json ? printJson(report) : print(`${toVisible(line)}\n`));
     } finally {
       await copy.close();
     }
+  });
+}
+
+function toPath(file: string): string {
+  const path = file.startsWith('file:') ? parseStorePath(file) : file && resolve(file);
+  if (path) return path;
+  throw new MlogError('usage', `The file of the copy is ${JSON.stringify(file)}.`, {
+    hint: 'It has to be a path, such as ./copy.db.',
   });
 }
 

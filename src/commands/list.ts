@@ -3,7 +3,7 @@ import { MlogError } from '../errors.ts';
 import type { HttpClient, HttpStream } from '../http/client.ts';
 import { mediaTypes, splitLines } from '../http/formats.ts';
 import type { Entry } from '../message.ts';
-import { toVisible } from '../observe/visible.ts';
+import { toVisible, toVisibleJson } from '../observe/visible.ts';
 import { facadeError, withFacade } from './facade-client.ts';
 import { print } from './print.ts';
 
@@ -41,22 +41,17 @@ export async function list(options: ListOptions): Promise<void> {
 
 async function printEntries(stream: HttpStream, { json }: ListOptions): Promise<void> {
   for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
-    const text = json ? lines.map(toSafeJson) : lines.map(toText);
+    // Such a line comes cut, and nothing has entries as long.
+    if (lines.some(({ length }) => length > lineMaxLength)) {
+      throw new MlogError('failed_precondition', 'The reply is no list of messages.');
+    }
+    const text = json ? lines.map(toVisibleJson) : lines.map(toText);
     if (!(await print(`${text.join('\n')}\n`))) return;
   }
 }
 
 function toText(line: string): string {
   return toVisible((JSON.parse(line) as Entry).txt);
-}
-
-/** JSON leaves marks like U+202E as they are; escaped, they are the same JSON and seen. */
-function toSafeJson(line: string): string {
-  return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
-    Array.from({ length: character.length }, (_, index) => {
-      return `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`;
-    }).join(''),
-  );
 }
 
 /** Prints the list of a facade over a reference logging service, which has texts and no more. */

@@ -1,33 +1,61 @@
+import { MlogError } from '../errors.ts';
+import { toVisible, toVisibleJson } from '../observe/visible.ts';
+
 // A reader that went away, as `head` does, is no failure: it has what it wanted.
 let readerIsGone = false;
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  readerIsGone = true;
-});
+let failure: MlogError | undefined;
+let lastWritten: Promise<void> = Promise.resolve();
+process.stdout.on('error', noteError);
 
-let draining: Promise<void> | undefined;
+function noteError(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') readerIsGone = true;
+  else {
+    failure ??= new MlogError(
+      'failed_precondition',
+      `stdout cannot be written: ${error.message}.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
 
-/** Writes data to stdout at the pace of its reader; gives false once the reader is gone. */
+/** Hands text to stdout; says whether there is room for more. `flush` tells what became of it. */
+export function put(text: string): boolean {
+  let hasRoom = true;
+  lastWritten = new Promise((resolve) => {
+    hasRoom = process.stdout.write(text, (error) => {
+      if (error) noteError(error);
+      resolve();
+    });
+  });
+  return hasRoom;
+}
+
+/** Waits until stdout has all that was printed. Throws `failed_precondition` if it cannot have it. */
+export async function flush(): Promise<void> {
+  await lastWritten;
+  if (failure) throw failure;
+}
+
+/**
+ * Writes data to stdout at the pace of its reader; gives false once the reader is gone. Throws
+ * `failed_precondition` when stdout cannot be written.
+ */
 export async function print(text: string): Promise<boolean> {
-  if (readerIsGone) return false;
-  if (!process.stdout.write(text)) await (draining ??= drained());
+  if (failure) throw failure;
+  if (!readerIsGone && !put(text)) await flush();
   return !readerIsGone;
 }
 
-function drained(): Promise<void> {
-  return new Promise((resolve) => {
-    function done(): void {
-      process.stdout.off('drain', done).off('error', done);
-      draining = undefined;
-      resolve();
-    }
-    process.stdout.on('drain', done).on('error', done);
-  });
+/** Prints a value as a line of JSON in which every character can be seen. */
+export async function printJson(value: object): Promise<boolean> {
+  return await print(toVisibleJson(`${JSON.stringify(value)}\n`));
 }
 
 /** Writes a remark for the person to stderr. */
 export function remark(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${toVisible(text)}\n`);
 }
 
 /** Shows how far something is, on a terminal only; `end` takes it away again. */

@@ -6,7 +6,7 @@ import { mediaTypes, parseJson, splitLines, toJsonLine, type Fields } from '../h
 import { retry, type RetryOptions } from '../journal/retry.ts';
 import { createId, parseMessage, type Message } from '../message.ts';
 import { facadeError, withFacade } from './facade-client.ts';
-import { print, remark, showProgress } from './print.ts';
+import { printJson, remark, showProgress } from './print.ts';
 
 /** What `mlog send --lines` may be told beside the settings. */
 export interface SendLinesOptions {
@@ -42,13 +42,13 @@ type Counts = Record<Outcome, number>;
  * whose outcome is not known is sent again under the same ids. Throws when a line was not stored.
  */
 export async function sendLines(options: SendLinesOptions): Promise<void> {
-  const { attemptsMax, retryDelayMs, ...settings } = readSettings('client', { ...options });
+  const { attemptsMax, retryDelayMs, ...settings } = readSettings('send', { ...options });
   const counts: Counts = { logged: 0, duplicate: 0, conflict: 0, refused: 0, unknown: 0 };
   const progress = showProgress(() => toSummary(counts));
 
   async function tell(outcome: Outcome, fact: object): Promise<void> {
     counts[outcome] += 1;
-    if (options.json) await print(toJsonLine(fact));
+    if (options.json) await printJson(fact);
   }
 
   const refuse = (line: number, error: MlogError) => {
@@ -120,6 +120,8 @@ async function* readGroups(
       line += 1;
       if (text === '') continue;
       try {
+        // Such a line comes cut: what there is of it is not the text.
+        if (text.length > lineMaxLength) throw new MlogError('too_large', 'It is too long.');
         const fields: Fields = ndjson ? parseJson(text) : { txt: text };
         const id = fields.id ?? (prefix === undefined ? createId() : `${prefix}-${line}`);
         group.push({ line, ...parseMessage(id, fields.txt, { txtMaxBytes: Infinity }) });

@@ -2,11 +2,12 @@ import { buffer } from 'node:stream/consumers';
 import { readSettings } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
-import { decodeText, mediaTypes, toJsonLine } from '../http/formats.ts';
+import { decodeText, mediaTypes } from '../http/formats.ts';
 import { retry } from '../journal/retry.ts';
 import { createId, parseMessage, type Message } from '../message.ts';
+import { toVisible } from '../observe/visible.ts';
 import { facadeError, withFacade } from './facade-client.ts';
-import { print, remark } from './print.ts';
+import { print, printJson, remark } from './print.ts';
 
 /** What `mlog send` may be told beside the settings. */
 export interface SendOptions {
@@ -16,7 +17,7 @@ export interface SendOptions {
 
 /** Sends the words as one message, or stdin where the only word is `-`; prints the id. */
 export async function send(words: readonly string[], options: SendOptions): Promise<void> {
-  const settings = readSettings('client', { ...options });
+  const settings = readSettings('send', { ...options });
   const { attemptsMax, retryDelayMs } = settings;
   const txt = words.join(' ') === '-' ? decodeText(await buffer(process.stdin)) : words.join(' ');
   // The id is made before the first attempt and kept through all of them: a repeat stores nothing.
@@ -34,7 +35,7 @@ export async function send(words: readonly string[], options: SendOptions): Prom
     }).catch((error: unknown) => {
       throw withId(error, message.id);
     });
-    await print(options.json ? toJsonLine(sent) : `${sent.id}\n`);
+    await (options.json ? printJson(sent) : print(`${toVisible(sent.id)}\n`));
   });
 }
 

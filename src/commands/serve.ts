@@ -12,13 +12,8 @@ import { openUpstream } from '../roles/facade/upstream.ts';
 import { startLogging, type StartedLogging } from '../roles/logging/start.ts';
 import { notImplementedText } from '../roles/messages/service.ts';
 import { startMessages } from '../roles/messages/start.ts';
+import type { Role } from '../setting-kinds.ts';
 import { keepsWorkers, serveWorkers } from './serve-workers.ts';
-
-/** What `mlog serve` can be told to run. */
-export const roles = ['facade', 'logging', 'messages'] as const;
-
-/** One of the three services. */
-export type Role = (typeof roles)[number];
 
 /** What runs, the first started first, and what the start line says of it. */
 interface Started {
@@ -30,7 +25,11 @@ interface Context {
   readonly settings: Settings;
   readonly logger: Logger;
   readonly onFatal: (error: MlogError) => void;
+  readonly stopping: AbortSignal;
 }
+
+/** What is left of a stop to answer those whose messages got no answer. */
+const lastWordsMs = 1_000;
 
 /** Runs one service, or all three where none is named, until a signal stops it. */
 export async function serve(
@@ -48,9 +47,17 @@ export async function serve(
   failed.catch(() => {});
 
   const started: Started = { things: [], facts: {} };
-  const stop = () => closeInReverse(started.things);
+  const stopping = new AbortController();
+  const stop = () => {
+    // Who still waits for another service then is told that the outcome is not known.
+    setTimeout(() => stopping.abort(), settings.shutdownTimeoutMs - lastWordsMs).unref();
+    return closeInReverse(started.things);
+  };
   try {
-    await starters[role ?? 'all']({ settings, logger, onFatal }, started);
+    await starters[role ?? 'all'](
+      { settings, logger, onFatal, stopping: stopping.signal },
+      started,
+    );
   } catch (error) {
     await stop();
     throw error;
@@ -68,8 +75,8 @@ export async function serve(
 
 const starters = { facade: startApart, logging: startStore, messages: startList, all: startAll };
 
-async function startApart({ settings, logger }: Context, started: Started) {
-  const upstream = await openUpstream(settings, logger);
+async function startApart({ settings, logger, stopping }: Context, started: Started) {
+  const upstream = await openUpstream(settings, logger, stopping);
   started.things.push(upstream);
   const facade = await startFacade(settings, logger, upstream);
   started.things.push(facade);

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { MlogError } from '../errors.ts';
+import { hasErrno, MlogError } from '../errors.ts';
 
 /** What a request body may be and how long it may take. */
 export interface BodyLimits {
@@ -45,7 +45,7 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     }
     function onClose(): void {
-      fail(new MlogError('cancelled', 'The client went away before the end of its request.'));
+      fail(goneError());
     }
 
     if (Number(request.headers['content-length'] ?? 0) > bodyMaxBytes) {
@@ -70,35 +70,37 @@ function watchBodies(): void {
 }
 
 /**
- * Gives a request body of any length in pieces of UTF-8 text, as it comes. Throws as `readBody`
- * does; here the time is what may pass between two pieces.
+ * Gives a request body of any length in pieces, as it comes, and ends early when the server stops.
+ * Throws as `readBody` does; here the time is what may pass until the next piece, not counting what
+ * the reader takes for the last one.
  */
 export async function* streamBody(
   request: IncomingMessage,
-  { requestTimeoutMs }: Pick<BodyLimits, 'requestTimeoutMs'>,
-): AsyncGenerator<string> {
+  { requestTimeoutMs, stopping }: { requestTimeoutMs: number; stopping: AbortSignal },
+): AsyncGenerator<Buffer> {
   checkEncoding(request);
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  const timer = setTimeout(() => {
-    request.destroy(timeoutError(`Nothing came for ${requestTimeoutMs} ms.`));
-  }, requestTimeoutMs);
+  // The connection outlives a reader that leaves early: it has a reply to carry.
+  const pieces = request.iterator({ destroyOnReturn: false });
+  let timer: NodeJS.Timeout | undefined;
+  let onStop: (() => void) | undefined;
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      timer.refresh();
-      const text = decodePiece(() => decoder.decode(chunk, { stream: true }));
-      if (text) yield text;
+    for (;;) {
+      const ended = new Promise<undefined>((resolve, reject) => {
+        const error = timeoutError(`Nothing came for ${requestTimeoutMs} ms.`);
+        timer = setTimeout(reject, requestTimeoutMs, error);
+        onStop = () => resolve(undefined);
+        stopping.addEventListener('abort', onStop);
+      });
+      const piece = await Promise.race([pieces.next(), ended]);
+      clearTimeout(timer);
+      stopping.removeEventListener('abort', onStop!);
+      if (piece === undefined || piece.done || stopping.aborted) return;
+      yield piece.value as Buffer;
     }
-    decodePiece(() => decoder.decode());
+  } catch (error) {
+    throw hasErrno(error, 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE') ? goneError(error) : error;
   } finally {
     clearTimeout(timer);
-  }
-}
-
-function decodePiece(decode: () => string): string {
-  try {
-    return decode();
-  } catch {
-    throw new MlogError('invalid_argument', 'The body is not valid UTF-8.');
   }
 }
 
@@ -107,6 +109,12 @@ function checkEncoding(request: IncomingMessage): void {
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
   throw new MlogError('unsupported_media_type', `A body in ${encoding} encoding is not taken.`, {
     hint: 'Send it without Content-Encoding.',
+  });
+}
+
+function goneError(cause?: unknown): MlogError {
+  return new MlogError('cancelled', 'The client went away before the end of its request.', {
+    cause,
   });
 }
 

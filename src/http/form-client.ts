@@ -1,7 +1,7 @@
 import { MlogError } from '../errors.ts';
 import type { AppendResult, Journal } from '../journal/journal.ts';
 import type { Message } from '../message.ts';
-import type { HttpClient } from './client.ts';
+import type { HttpClient, HttpReply } from './client.ts';
 import { mediaTypes } from './formats.ts';
 import { statusError } from './problem.ts';
 
@@ -17,10 +17,15 @@ export function createFormJournal(client: HttpClient): Journal {
       headers: { 'content-type': mediaTypes.form },
       body: `id=${encodeURIComponent(id)}&txt=${encodeURIComponent(txt)}`,
     });
-    if (reply.status === 201) return { id, status: 'logged' };
+    if (reply.header('mlog-role') !== '') {
+      throw new MlogError('unavailable', `The service at ${client.url} is mlog now.`);
+    }
+    if (reply.status === 201 && says(reply, 'Message logged')) return { id, status: 'logged' };
     // The second attempt of a message whose first reply was lost: it is stored, that is success.
-    if (reply.status === 200) return { id, status: 'duplicate' };
-    throw statusError(reply.status, client.url);
+    if (reply.status === 200 && says(reply, 'Duplicate detected')) {
+      return { id, status: 'duplicate' };
+    }
+    throw statusError(reply.status < 400 ? 502 : reply.status, client.url);
   }
 
   return {
@@ -37,6 +42,15 @@ export function createFormJournal(client: HttpClient): Journal {
     head: () => Promise.reject(unimplementedError(client.url)),
     close: () => client.close(),
   };
+}
+
+/** Any web server answers 200 to something; only the words of the reference tell of a message. */
+function says({ text }: HttpReply, words: string): boolean {
+  try {
+    return JSON.parse(text) === words;
+  } catch {
+    return false;
+  }
 }
 
 function unimplementedError(url: string): MlogError {

@@ -30,16 +30,26 @@ export function decodeText(bytes: Buffer): string {
  */
 export function parseForm(bytes: Buffer): Fields {
   const fields: { id?: string; txt?: string } = {};
-  for (const pair of decodeText(bytes).split('&')) {
-    const equals = pair.indexOf('=');
-    const name = unescapeForm(equals < 0 ? pair : pair.slice(0, equals));
+  for (const [name, value] of parsePairs(decodeText(bytes))) {
     if (name !== 'id' && name !== 'txt') continue;
-    if (fields[name] !== undefined) {
-      throw new MlogError('invalid_argument', `The field ${name} is there twice.`);
-    }
-    fields[name] = equals < 0 ? '' : unescapeForm(pair.slice(equals + 1));
+    if (fields[name] !== undefined) throw repeatedError(name);
+    fields[name] = value;
   }
   return fields;
+}
+
+/** Reads the pairs of a form or a query. Throws `invalid_argument` for a malformed escape. */
+export function* parsePairs(text: string): Generator<[name: string, value: string]> {
+  if (text === '') return;
+  for (const pair of text.split('&')) {
+    const equals = pair.indexOf('=');
+    const name = unescapeForm(equals < 0 ? pair : pair.slice(0, equals));
+    yield [name, equals < 0 ? '' : unescapeForm(pair.slice(equals + 1))];
+  }
+}
+
+function repeatedError(name: string): MlogError {
+  return new MlogError('invalid_argument', `The field ${name} is there twice.`);
 }
 
 function unescapeForm(text: string): string {
@@ -47,7 +57,7 @@ function unescapeForm(text: string): string {
   try {
     return decodeURIComponent(text.includes('+') ? text.replaceAll('+', ' ') : text);
   } catch {
-    throw new MlogError('invalid_argument', 'The form has a malformed percent escape.', {
+    throw new MlogError('invalid_argument', 'There is a malformed percent escape.', {
       hint: 'Escape the text, as `curl --data-urlencode "txt=…"` does.',
     });
   }
@@ -64,21 +74,45 @@ export function parseJson(text: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MlogError('invalid_argument', 'This is not a JSON object with a member "txt".');
   }
+  checkRepeated(text, value);
   return value;
 }
 
-/** Reads lines of JSON objects, skipping blank lines. Throws `invalid_argument` naming the line. */
-export function parseNdjson<T>(text: string, parseFields: (fields: Fields) => T): T[] {
+/** JSON.parse takes the last of two equal members without a word; which one was meant? */
+function checkRepeated(text: string, value: object): void {
+  // Within a string a quote stands behind a backslash, so this finds names and nothing else.
+  const names = text
+    .match(/[{,]\s*"(?:id|txt)"\s*:/g)
+    ?.map((found) => found.replace(/[^idtx]/g, ''));
+  if (!names || new Set(names).size === names.length) return;
+  // Of objects within, the names are their own.
+  if (Object.values(value).some((member) => typeof member === 'object')) return;
+  throw repeatedError(names.find((name, index) => names.indexOf(name) !== index)!);
+}
+
+/**
+ * Reads lines of JSON objects, skipping blank lines. Throws `invalid_argument` naming the line, and
+ * `too_large` beyond `maxCount` of them.
+ */
+export function parseNdjson<T>(
+  text: string,
+  maxCount: number,
+  parseFields: (fields: Fields) => T,
+): T[] {
   const parsed: T[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;
+    if (parsed.length === maxCount) {
+      throw new MlogError('too_large', `More than ${maxCount} lines in one request.`, {
+        hint: 'Nothing of it was stored. Send it in several requests.',
+      });
+    }
     parsed.push(atLine(index + 1, () => parseFields(parseJson(line))));
   }
   return parsed;
 }
 
-/** Runs the parsing of one line; an error of it names the line. */
-export function atLine<T>(line: number, parse: () => T): T {
+function atLine<T>(line: number, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
@@ -138,4 +172,43 @@ export async function* splitLines(
 
 function cut(line: string, lineMaxLength: number): string {
   return line.length > lineMaxLength ? line.slice(0, lineMaxLength + 1) : line;
+}
+
+/**
+ * Cuts flowing bytes into lines of text as `splitLines` does; a line that is not UTF-8 comes as
+ * undefined, and the others do not suffer from it.
+ */
+export async function* splitBytes(
+  chunks: AsyncIterable<Buffer>,
+  lineMaxBytes: number,
+): AsyncGenerator<(string | undefined)[]> {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const end = chunk.lastIndexOf(newline) + 1;
+    if (end > 0) yield decodeLines(Buffer.concat([rest, chunk.subarray(0, end - 1)]), lineMaxBytes);
+    const tail = chunk.subarray(end);
+    rest = end > 0 ? Buffer.from(tail) : Buffer.concat([rest, tail]);
+    rest = rest.subarray(0, lineMaxBytes + 1);
+  }
+  if (rest.length > 0) yield decodeLines(rest, lineMaxBytes);
+}
+
+const newline = 0x0a;
+
+function decodeLines(bytes: Buffer, lineMaxBytes: number): (string | undefined)[] {
+  if (isUtf8(bytes)) {
+    return bytes
+      .toString()
+      .split('\n')
+      .map((line) => cut(line, lineMaxBytes));
+  }
+  const lines: (string | undefined)[] = [];
+  for (let from = 0; from <= bytes.length;) {
+    const found = bytes.indexOf(newline, from);
+    const end = found < 0 ? bytes.length : found;
+    const line = bytes.subarray(from, Math.min(end, from + lineMaxBytes + 1));
+    lines.push(isUtf8(line) ? line.toString() : undefined);
+    from = end + 1;
+  }
+  return lines;
 }

@@ -1,10 +1,10 @@
 import Negotiator from 'negotiator';
-import { parseWholeNumber } from '../config.ts';
+import { parseWholeNumber } from '../setting-kinds.ts';
 import { MlogError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { selectEntries, type Selection } from '../journal/select.ts';
 import { parseId } from '../message.ts';
-import { encodeNdjson, encodeTexts, mediaTypes } from './formats.ts';
+import { encodeNdjson, encodeTexts, mediaTypes, parsePairs } from './formats.ts';
 import { json, type Reply } from './reply.ts';
 import type { Request } from './server.ts';
 
@@ -24,7 +24,7 @@ const parameters = ['after', 'limit', 'last', 'id'] as const;
  * unknown parameter, `not_acceptable` where nothing is served that the reader takes.
  */
 export function parseListing({ search, raw }: Request): Listing {
-  const query = new URLSearchParams(search);
+  const query = new URLSearchParams([...parsePairs(search)]);
   const types = new Negotiator(raw).mediaTypes([mediaTypes.json, mediaTypes.ndjson]);
   if (types.length === 0) {
     throw new MlogError('not_acceptable', `This is served in ${mediaTypes.json} and in ndjson.`, {
@@ -71,7 +71,8 @@ export async function replyToListing(listing: Listing, journal: Journal): Promis
   if (listing.id !== undefined) {
     const entry = await journal.get(listing.id);
     if (!entry) throw new MlogError('not_found', 'There is no message under this id.');
-    return json(200, entry);
+    const { lastSeq } = await journal.head();
+    return json(200, entry, { 'Mlog-Last-Seq': String(lastSeq) });
   }
   const { lastSeq, pages } = await selectEntries(journal, listing);
   const asEntries = listing.types[0] === mediaTypes.ndjson;

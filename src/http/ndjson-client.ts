@@ -29,7 +29,7 @@ export function createNdjsonJournal(client: HttpClient): Journal {
       });
       if (reply.status === 404 && isProblem(reply)) return undefined;
       if (reply.status !== 200) throw toMlogReplyError(reply, client.url);
-      return parseLine(reply.text, client.url) as Entry;
+      return parseEntry(reply.text, client.url);
     },
     head: () => readHead(client, '/logging'),
     close: () => client.close(),
@@ -60,7 +60,7 @@ export async function* readEntries(
   });
   await checkStream(stream, client.url);
   for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
-    yield lines.map((line) => parseLine(line, client.url) as Entry);
+    yield lines.map((line) => parseEntry(line, client.url));
   }
 }
 
@@ -84,19 +84,34 @@ function parseResults(reply: HttpReply, messages: readonly Message[], url: strin
   const lines = reply.text.split('\n');
   if (lines.pop() !== '' || lines.length !== messages.length) throw strangeError(url);
   return lines.map((line, index) => {
-    const result = parseLine(line, url) as AppendResult;
-    const known = ['logged', 'duplicate', 'conflict'].includes(result.status);
-    if (!known || result.id !== messages[index]?.id) throw strangeError(url);
-    return result;
+    const { id, status, seq } = parseLine(line, url) as Partial<AppendResult>;
+    const isKnown = status === 'logged' || status === 'duplicate' || status === 'conflict';
+    if (!isKnown || !isSeq(seq) || id !== messages[index]?.id) throw strangeError(url);
+    return { id: messages[index]!.id, status, seq };
   });
 }
 
-function parseLine(line: string, url: string): unknown {
+/** Believes a line only when it is an entry. */
+export function parseEntry(line: string, url: string): Entry {
+  const { seq, id, txt, at } = parseLine(line, url) as Partial<Entry>;
+  const areTexts = typeof id === 'string' && typeof txt === 'string' && typeof at === 'string';
+  if (!isSeq(seq) || !areTexts) throw strangeError(url);
+  return { seq, id, txt, at };
+}
+
+function isSeq(seq: unknown): seq is number {
+  return Number.isSafeInteger(seq) && (seq as number) > 0;
+}
+
+function parseLine(line: string, url: string): object {
+  let value: unknown;
   try {
-    return JSON.parse(line);
+    value = JSON.parse(line);
   } catch (error) {
     throw strangeError(url, error);
   }
+  if (typeof value !== 'object' || value === null) throw strangeError(url);
+  return value;
 }
 
 function strangeError(url: string, cause?: unknown): MlogError {

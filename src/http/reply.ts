@@ -32,7 +32,10 @@ export async function writeReply(
 ): Promise<void> {
   const { body = '', status, release } = reply;
   if (typeof body === 'string') {
-    response.writeHead(status, headersOf(reply, Buffer.byteLength(body))).end(body);
+    const length = Buffer.byteLength(body);
+    const head = headersOf(reply, length);
+    if (length <= pieceBytes) response.writeHead(status, head).end(body);
+    else await writePieces(response, status, head, cutPieces(body), limits);
     return;
   }
   const headers = headersOf(reply);
@@ -42,6 +45,17 @@ export async function writeReply(
     else await writePieces(response, status, headers, body, limits);
   } finally {
     release?.();
+  }
+}
+
+/** A larger reply goes out in pieces of this size, so that a reader that takes none is noticed. */
+const pieceBytes = 64 * 1024;
+
+// eslint-disable-next-line typescript/require-await
+async function* cutPieces(body: string): AsyncGenerator<Buffer> {
+  const bytes = Buffer.from(body);
+  for (let from = 0; from < bytes.length; from += pieceBytes) {
+    yield bytes.subarray(from, from + pieceBytes);
   }
 }
 
@@ -59,6 +73,7 @@ export async function writeRefusal(
 ): Promise<void> {
   const request = response.req;
   const length = Buffer.byteLength(body);
+  if (!request.complete) response.setHeader('Connection', 'close');
   response.writeHead(status, headersOf({ status, headers, type }, length));
   response.write(body);
   request.resume();
@@ -73,7 +88,7 @@ async function writePieces(
   response: ServerResponse,
   status: number,
   headers: OutgoingHttpHeaders,
-  body: AsyncIterable<string>,
+  body: AsyncIterable<string | Buffer>,
   { readerStallMs }: ReaderLimits,
 ): Promise<void> {
   const pieces = body[Symbol.asyncIterator]();

@@ -1,14 +1,9 @@
 import { once } from 'node:events';
-import {
-  createServer,
-  STATUS_CODES,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { hasErrno, MlogError, toMlogError } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
+import { watchConnections, type Connections } from './connections.ts';
 import { mediaTypes } from './formats.ts';
 import { toProblem } from './problem.ts';
 import { writeRefusal, writeReply, type ReaderLimits, type Reply } from './reply.ts';
@@ -19,6 +14,8 @@ export interface Request {
   readonly raw: IncomingMessage;
   /** What stands behind the question mark of the target. */
   readonly search: string;
+  /** Aborted when the server stops: what has no end of its own ends then. */
+  readonly stopping: AbortSignal;
 }
 
 /** Answers a request, or throws an `MlogError`, which the server turns into a problem document. */
@@ -64,7 +61,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { host, port, limits, logger } = options;
   const routes = new Map(Object.entries(options.routes));
   const tellsRequests = logger.isLevelEnabled('debug');
-  let closing = false;
+  const stop = new AbortController();
 
   const server = createServer(
     {
@@ -78,24 +75,32 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       connectionsCheckingInterval: 1_000,
     },
     (request, response) => {
-      if (closing) response.setHeader('Connection', 'close');
+      if (stop.signal.aborted) response.setHeader('Connection', 'close');
       void answer(request, response);
     },
   );
-  server.maxHeadersCount = 100;
+  // Counted in `route`: this would drop what is too much without a word.
+  server.maxHeadersCount = 0;
   server.maxConnections = limits.connectionsMax;
-  server.on('clientError', refuseMalformed);
   server.on('checkExpectation', (request, response) => {
     const { expect } = request.headers;
     writeError(request, response, new MlogError('unmet_expectation', `Expected: ${expect}.`));
   });
   const connections = watchConnections(server);
+  server.on('clientError', (error, socket) =>
+    refuseMalformed(error, socket as Socket, connections),
+  );
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      await writeReply(response, await route(routes, request), limits);
+      // One request a connection at a time: the replies to others would wait in memory.
+      const before = connections.enter(request.socket, response);
+      if (before && !before.destroyed) await once(before, 'close');
+      await writeReply(response, await route(routes, request, stop.signal), limits);
       const { method, url } = request;
-      if (tellsRequests) logger.debug({ method, url, status: response.statusCode }, 'Request');
+      const { statusCode: status } = response;
+      if (status >= 500) logger.warn({ method, url, status }, 'Request failed');
+      else if (tellsRequests) logger.debug({ method, url, status }, 'Request');
     } catch (error) {
       writeError(request, response, error);
     }
@@ -126,7 +131,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return {
     url: urlOf(server.address() as AddressInfo),
     async close() {
-      closing = true;
+      stop.abort();
       const closed = once(server, 'close');
       server.close();
       // A connection that was busy at that moment turns idle later; then it goes as well.
@@ -139,26 +144,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 }
 
+const headersMaxCount = 100;
+
 /** What a stopping server waits for the rest of a request whose head is not complete. */
 const quietGraceMs = 500;
 
-/** Knows the connections on which no request is under way; Node counts the silent ones as busy. */
-function watchConnections(server: HttpServer): { cutQuiet(): void } {
-  const quiet = new Set<Socket>();
-  server.on('connection', (socket) => {
-    quiet.add(socket);
-    socket.once('close', () => quiet.delete(socket));
-  });
-  server.on('request', ({ socket }, response) => {
-    quiet.delete(socket);
-    response.once('close', () => {
-      if (!socket.destroyed) quiet.add(socket);
-    });
-  });
-  return { cutQuiet: () => quiet.forEach((socket) => socket.destroy()) };
-}
-
-function route(routes: ReadonlyMap<string, Route>, raw: IncomingMessage): Promise<Reply> | Reply {
+function route(
+  routes: ReadonlyMap<string, Route>,
+  raw: IncomingMessage,
+  stopping: AbortSignal,
+): Promise<Reply> | Reply {
+  if (raw.rawHeaders.length > 2 * headersMaxCount) {
+    throw new MlogError('headers_too_large', `There are more than ${headersMaxCount} headers.`);
+  }
   if (raw.headers.host === undefined && raw.httpVersion !== '1.0') {
     throw new MlogError('invalid_argument', 'The request has no Host header.');
   }
@@ -169,7 +167,7 @@ function route(routes: ReadonlyMap<string, Route>, raw: IncomingMessage): Promis
   if (!found) throw new MlogError('not_found', `There is nothing at ${path}.`);
   const method = raw.method === 'HEAD' ? 'GET' : raw.method;
   const handler = method === 'GET' || method === 'POST' ? found[method] : undefined;
-  const request = { raw, search: mark < 0 ? '' : target.slice(mark + 1) };
+  const request = { raw, search: mark < 0 ? '' : target.slice(mark + 1), stopping };
   if (handler) return handler(request);
   if (found.otherwise) return found.otherwise(request);
   throw new MlogError('method_not_allowed', `${raw.method} is not for ${path}.`, {
@@ -197,8 +195,18 @@ function toErrorReply(error: MlogError): Reply & { readonly body: string } {
 }
 
 /** Answers what the HTTP parser refuses; there is no request object for it. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable) return void socket.destroy();
+function refuseMalformed(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  connections: Connections,
+): void {
+  const response = connections.current(socket);
+  // Behind a whole request comes something that is none: the reply to the request goes first.
+  if (response?.req.complete) return void response.once('finish', () => socket.destroySoon());
+  // Part of a body of lines may be stored already, so it cannot be refused any more.
+  const isPartly =
+    response?.headersSent || response?.req.headers['content-type']?.includes('ndjson');
+  if (isPartly || !socket.writable) return void socket.destroy();
   const refusal = hasErrno(error, 'HPE_HEADER_OVERFLOW')
     ? new MlogError('headers_too_large', 'The headers are larger than 16 KiB.')
     : hasErrno(error, 'ERR_HTTP_REQUEST_TIMEOUT')

@@ -70,6 +70,7 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
     isScheduled = false;
     const batch = takeBatch();
     inFlight += 1;
+    schedule();
     journal
       .append(batch.flatMap(({ messages }) => messages))
       .then(
@@ -81,8 +82,11 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
           }
         },
         async (error: unknown) => {
-          if (batch.length > 1 && isRefusal(error)) await writeOneByOne(batch);
-          else for (const { reject } of batch) reject(error);
+          if (batch.length > 1 && isRefusal(error)) return await writeOneByOne(batch);
+          // Who waits behind a batch that got no answer has waited as long; each tries again by
+          // itself, and has its three attempts in bounded time.
+          const waited = toMlogError(error).retryable ? queue.splice(0) : [];
+          for (const { reject } of [...batch, ...waited]) reject(error);
         },
       )
       .finally(() => {

@@ -11,6 +11,8 @@ export interface RetryOptions {
   readonly retryDelayMs: number;
   /** Hears of every attempt that failed. */
   readonly onFailedAttempt?: (error: MlogError, attempt: number) => void;
+  /** Once aborted, nothing is waited for any more. */
+  readonly stopping?: AbortSignal;
 }
 
 /**
@@ -33,25 +35,34 @@ export function withRetry(journal: Journal, options: RetryOptions): Journal {
 
 /** Runs an idempotent action as `withRetry` runs an append. */
 export async function retry<T>(action: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { attemptsMax, retryDelayMs, onFailedAttempt } = options;
+  const { attemptsMax, retryDelayMs, onFailedAttempt, stopping } = options;
+  let lost: MlogError | undefined;
   try {
     return await pRetry(action, {
       retries: attemptsMax - 1,
       factor: 1,
       minTimeout: retryDelayMs,
       shouldRetry: ({ error }) => toMlogError(error).retryable,
+      ...(stopping && { signal: stopping }),
       onFailedAttempt({ error, attemptNumber }) {
-        onFailedAttempt?.(toMlogError(error), attemptNumber);
+        const failure = toMlogError(error);
+        if (failure.retryable) lost = failure;
+        onFailedAttempt?.(failure, attemptNumber);
       },
     });
   } catch (error) {
-    const last = toMlogError(error);
-    throw last.retryable ? unknownError(last, attemptsMax) : last;
+    if (stopping?.aborted) throw unknownError(lost ?? stoppedError(), 1);
+    // A refusal behind an attempt without a reply says nothing of what that one did.
+    throw lost ? unknownError(lost, attemptsMax) : error;
   }
 }
 
+function stoppedError(): MlogError {
+  return new MlogError('cancelled', 'The service stopped before it had an answer.');
+}
+
 function unknownError(last: MlogError, attemptsMax: number): MlogError {
-  const attempts = attemptsMax === 1 ? 'The attempt' : `All ${attemptsMax} attempts`;
+  const attempts = attemptsMax === 1 ? 'The attempt' : `${attemptsMax} attempts`;
   return new MlogError('outcome_unknown', `${attempts} failed. ${last.message}`, {
     hint: 'Whether the message is stored is unknown; to send it again under this id is safe.',
     cause: last,

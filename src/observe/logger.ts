@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { write, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
 import { toVisible } from './visible.ts';
@@ -14,12 +14,15 @@ export interface LoggerOptions {
 
 const stderrFd = 2;
 
+/** Lines that nobody takes are kept up to this; later ones are dropped. */
+const waitingMaxBytes = 1024 * 1024;
+
+const busyRetryMs = 100;
+
 /** Opens the diagnostics of a process: pino on stderr, JSON lines or short lines for a person. */
 export function createLogger(options: LoggerOptions): Logger {
   const { level, readable = isatty(stderrFd) } = options;
-  const destination = readable
-    ? { write: (line: string) => void writeSync(stderrFd, toReadable(line)) }
-    : pino.destination({ fd: stderrFd, sync: true });
+  const lines = new LineWriter();
   return pino(
     {
       level,
@@ -27,11 +30,68 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination,
+    { write: (line: string) => lines.write(readable ? toReadable(line) : line) },
   );
 }
 
-function toReadable(line: string): string {
+/**
+ * Writes lines to stderr behind the event loop's back: a pipe that nobody reads, or a full disk,
+ * must not hold up the service, nor end it. What cannot be written is lost; nothing else can be
+ * done about it. Not by pino's own destination, whose flush at the exit never ends on a full disk.
+ */
+class LineWriter {
+  #waiting = '';
+  #waitingBytes = 0;
+  #isWriting = false;
+  #isBusy = false;
+  /** Pino ends each of its own destinations at the exit of the process; nothing else is here. */
+  readonly #atExit = pino.destination({ fd: stderrFd, sync: false });
+
+  constructor() {
+    this.#atExit.flushSync = () => this.#flush();
+  }
+
+  write(line: string): void {
+    const bytes = Buffer.byteLength(line);
+    if (this.#waitingBytes + bytes > waitingMaxBytes) return;
+    this.#waiting += line;
+    this.#waitingBytes += bytes;
+    if (!this.#isWriting) this.#writeNext(Buffer.alloc(0));
+  }
+
+  #writeNext(rest: Buffer): void {
+    const bytes = rest.byteLength > 0 ? rest : this.#take();
+    this.#isWriting = bytes.byteLength > 0;
+    if (!this.#isWriting) return;
+    write(stderrFd, bytes, (error, written) => {
+      this.#isBusy = error?.code === 'EAGAIN';
+      if (this.#isBusy) setTimeout(() => this.#writeNext(bytes), busyRetryMs).unref();
+      else this.#writeNext(error ? Buffer.alloc(0) : bytes.subarray(written));
+    });
+  }
+
+  #take(): Buffer {
+    const bytes = Buffer.from(this.#waiting);
+    this.#waiting = '';
+    this.#waitingBytes = 0;
+    return bytes;
+  }
+
+  /** Writes the last lines, when the event loop runs no longer. */
+  #flush(): void {
+    if (this.#isBusy) return;
+    try {
+      for (let rest = this.#take(); rest.byteLength > 0;) {
+        rest = rest.subarray(writeSync(stderrFd, rest));
+      }
+    } catch {
+      // Nobody is left to tell.
+    }
+  }
+}
+
+/** Makes a short line for a person of one of pino's, harmless to a terminal. */
+export function toReadable(line: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const facts = Object.entries(rest).map(([name, value]) => `${name}=${toShort(value)}`);
   if (err) facts.push((err as { message: string }).message);

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
-import { link, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { constants, existsSync } from 'node:fs';
+import { copyFile, link, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { hasErrno, MlogError } from '../errors.ts';
 import { openDatabase } from './sqlite-driver.ts';
 
@@ -46,7 +47,8 @@ export async function createStoreFile(path: string): Promise<void> {
     });
   }
   await makeFolder(dirname(path));
-  const draft = `${path}.${process.pid}.new`;
+  // Not by the process id: in a container it is the same at every start, as a leftover's was.
+  const draft = `${path}.${randomUUID()}.new`;
   await (await open(draft, 'wx', 0o600)).close();
   try {
     const database = await openDatabase(draft);
@@ -54,6 +56,9 @@ export async function createStoreFile(path: string): Promise<void> {
     database.close();
     await syncFile(draft);
     await placeFile(draft, path);
+  } catch (error) {
+    // Another process was quicker, and has cleared this draft away with the leftovers.
+    if (!existsSync(path)) throw error;
   } finally {
     await rm(draft, { force: true });
   }
@@ -69,7 +74,32 @@ async function placeFile(draft: string, path: string): Promise<void> {
     if (hasErrno(error, 'EEXIST')) return;
     // A file system without hard links.
     if (!hasErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP')) throw error;
-    await rename(draft, path);
+    await copyToNew(draft, path);
+  }
+}
+
+/** Not by `rename`: it would replace a store that another process has made just now. */
+async function copyToNew(draft: string, path: string): Promise<void> {
+  try {
+    await copyFile(draft, path, constants.COPYFILE_EXCL);
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST')) return;
+    throw error;
+  }
+  await syncFile(path);
+}
+
+/** The end of a draft's name: a random id, or the process id that older ones have. */
+const draftEnd = /^\.(?:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\d+)\.new(?:-journal)?$/;
+
+/** Removes the drafts of first starts that were killed; for the owner of the store alone. */
+export async function removeDrafts(path: string): Promise<void> {
+  const folder = dirname(path);
+  const name = basename(path);
+  for (const file of await readdir(folder)) {
+    if (!file.startsWith(name) || !draftEnd.test(file.slice(name.length))) continue;
+    // One that cannot be removed harms nobody.
+    await rm(join(folder, file), { force: true }).catch(() => {});
   }
 }
 

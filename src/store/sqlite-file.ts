@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readlink, realpath, stat } from 'node:fs/promises';
 import { hasErrno, MlogError } from '../errors.ts';
-import { applicationId, createStoreFile, schemaVersion, syncFile } from './sqlite-create.ts';
+import {
+  applicationId,
+  createStoreFile,
+  removeDrafts,
+  schemaVersion,
+  syncFile,
+} from './sqlite-create.ts';
 import { openDatabase, resultCode, resultCodes, type Database } from './sqlite-driver.ts';
 
 /** A store file that is open. */
@@ -9,6 +15,8 @@ export interface OpenedStore {
   readonly database: Database;
   /** What the person should know of the file, though it can be used. */
   readonly warning: string | undefined;
+  /** The log could not be begun, for the disk is full: `checkpoint` has to come before a write. */
+  readonly needsCheckpoint: boolean;
 }
 
 /**
@@ -18,6 +26,7 @@ export interface OpenedStore {
  */
 export async function openStoreFile(path: string): Promise<OpenedStore> {
   try {
+    path = await realPathOf(path);
     if (!existsSync(path)) await createStoreFile(path);
     await checkPresence(path);
     const hasLog = existsSync(`${path}-wal`);
@@ -31,24 +40,51 @@ export async function openStoreFile(path: string): Promise<OpenedStore> {
     checkFormat(database, path);
     const warning = hasLog ? undefined : findLostLog(database, path);
     configure(database);
-    checkpoint(database);
-    return { database, warning };
+    await removeDrafts(path).catch(() => {});
+    return { database, warning, needsCheckpoint: !unlessFull(() => checkpoint(database)) };
   } catch (error) {
     throw toOpenError(error, path);
   }
 }
 
 /** Opens a store that is there for reading alone; throws as `openStoreFile` does. */
-export async function openStoreToVerify(path: string): Promise<OpenedStore> {
+export async function openStoreToVerify(
+  path: string,
+): Promise<Omit<OpenedStore, 'needsCheckpoint'>> {
   try {
+    path = await realPathOf(path);
     await checkPresence(path);
     const hasLog = existsSync(`${path}-wal`);
     const database = await openDatabase(path, { readOnly: true });
     checkFormat(database, path);
     return { database, warning: hasLog ? undefined : findLostLog(database, path) };
   } catch (error) {
+    // Not found damaged: SQLite reads with the help of a file beside the store.
+    const isSpace = [resultCodes.full, resultCodes.ioError].some(
+      (one) => one === resultCode(error),
+    );
+    if (isSpace) throw unreadableError(error, path);
     throw toOpenError(error, path);
   }
+}
+
+/**
+ * Follows the links to a store: SQLite keeps the log beside the file itself, not beside a link to
+ * it. A path where nothing is yet stays as it is.
+ */
+export async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+  const target = await readlink(path).catch(() => undefined);
+  if (target === undefined) return path;
+  throw new MlogError(
+    'failed_precondition',
+    `The store ${path} is a link to ${target}, where nothing is.`,
+    { hint: 'Bring the file or its disk back, or remove the link to begin an empty store.' },
+  );
 }
 
 async function checkPresence(path: string): Promise<void> {
@@ -102,10 +138,21 @@ export function checkpoint(database: Database): void {
   database.exec('UPDATE state SET needs_log = 0');
 }
 
-/** Closes a store; its log is then part of the file, and gone. */
+/** Closes a store; its log is then part of the file, and gone, unless the disk is full. */
 export function closeStoreFile(database: Database): void {
-  database.exec('UPDATE state SET needs_log = 0');
+  unlessFull(() => database.exec('UPDATE state SET needs_log = 0'));
   database.close();
+}
+
+/** Does what can wait until the disk has space; gives whether it was done. */
+export function unlessFull(action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    if (resultCode(error) === resultCodes.full) return false;
+    throw error;
+  }
 }
 
 function findLostLog(database: Database, path: string): string | undefined {
@@ -142,6 +189,17 @@ function toOpenError(error: unknown, path: string): MlogError {
     ...(isAccess && { hint: 'Give --store a file where this user may write, as file:./mlog.db.' }),
     cause: error,
   });
+}
+
+function unreadableError(error: unknown, path: string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The store ${path} could not be checked: ${String(error)}.`,
+    {
+      hint: 'The check needs 64 KiB of space beside the store. Free some, or look after the disk.',
+      cause: error,
+    },
+  );
 }
 
 function isAccessError(error: unknown): boolean {

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { MlogError } from '../errors.ts';
 import type { Entry } from '../message.ts';
-import { resultCode, resultCodes, type Database } from './sqlite-driver.ts';
-import { checkpoint } from './sqlite-file.ts';
+import type { Database } from './sqlite-driver.ts';
+import { checkpoint, unlessFull, type OpenedStore } from './sqlite-file.ts';
 import {
   unpackMessages,
   type PackedEntries,
@@ -49,9 +49,11 @@ export class SqliteStore {
   #lastSeq: number;
   readonly #firstSeq: number;
   #logBytes = 0;
+  #needsCheckpoint: boolean;
 
-  constructor(database: Database) {
+  constructor({ database, needsCheckpoint }: OpenedStore) {
     this.#database = database;
+    this.#needsCheckpoint = needsCheckpoint;
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
     this.#insert = database.prepare(
@@ -127,13 +129,14 @@ export class SqliteStore {
 
   /** Keeps the log from growing. A disk too full for that is no failure of what was stored. */
   #checkpointWhenDue(): void {
+    if (this.#needsCheckpoint) {
+      // Not put off: the file has to say that it needs its log before there is something in it.
+      checkpoint(this.#database);
+      this.#needsCheckpoint = false;
+    }
     if (this.#logBytes < logMaxBytes) return;
     this.#logBytes = 0;
-    try {
-      checkpoint(this.#database);
-    } catch (error) {
-      if (resultCode(error) !== resultCodes.full) throw error;
-    }
+    unlessFull(() => checkpoint(this.#database));
   }
 
   /** Reads at most `limit` entries, ended early by count or by bytes so a page stays small. */

@@ -45,7 +45,7 @@ try {
 
 async function serve(): Promise<void> {
   const opened = await openStoreFile(path);
-  const store = new SqliteStore(opened.database);
+  const store = new SqliteStore(opened);
   port.on('message', (call: Call) => {
     try {
       port.postMessage({ result: run(call) } satisfies Reply);

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
 import type { Head, Journal, ReadRange } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
+import { realPathOf } from './sqlite-file.ts';
 import type { VerifyReport } from './sqlite-verify.ts';
 import {
   packMessages,
@@ -84,7 +85,9 @@ export async function openSqliteJournal(
  */
 export async function verifySqliteStore(path: string): Promise<VerifyReport> {
   // Reading makes these files beside a store; those that were not there before go again.
-  const made = [`${path}-shm`, `${path}-wal`].filter((file) => !existsSync(file));
+  // A path that cannot be followed is told of by the thread.
+  const real = await realPathOf(path).catch(() => path);
+  const made = [`${real}-shm`, `${real}-wal`].filter((file) => !existsSync(file));
   const worker = startThread(path, 'verify');
   const exited = once(worker, 'exit');
   const [reply] = (await once(worker, 'message')) as [Reply];

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -44,12 +44,30 @@ describe('help', () => {
   });
 
   test.each([
-    ['serve', ['--port', '--store', '(default 2000, MLOG_RETRY_DELAY_MS)']],
+    [
+      'serve',
+      [
+        '--port',
+        '--store',
+        '(default 2000, MLOG_RETRY_DELAY_MS; only facade)',
+        'MLOG_STORE; only logging or no role)',
+        'MLOG_LOGGING_PORT; only without a role)',
+        'MLOG_HOST)',
+      ],
+    ],
     ['send', ['--id', '--json', '(default 3, MLOG_ATTEMPTS_MAX)']],
     ['list', ['--after', '--last', '(default http://localhost:8880, MLOG_URL)']],
   ])('of `mlog %s` tells its flags, their defaults and variables', async (name, facts) => {
     const help = (await helpOf([name, '--help'])).replace(/\s+/g, ' ');
     for (const fact of facts) expect(help).toContain(fact);
+  });
+
+  test.each([
+    ['list', /--attempts-max|--retry-delay-ms|--log-level/],
+    ['backup', /--attempts-max|--retry-delay-ms|--log-level/],
+    ['send', /--log-level/],
+  ])('of `mlog %s` offers nothing that does nothing', async (name, idle) => {
+    expect(await helpOf([name, '--help'])).not.toMatch(idle);
   });
 
   test('tells its version', async () => {
@@ -65,7 +83,14 @@ describe('help', () => {
     [['serve', 'lodging'], /lodging/],
     [['serve', 'logging', 'facade'], /./],
     [['serve', '--prot', '0'], /--prot/],
-    [['serve', 'messages', '--store', 'memory:'], /--store.*mlog serve logging/],
+    [['serve', 'messages', '--store', 'memory:'], /--store.*mlog serve logging.*mlog verify/],
+    [['serve', '--store', 'file://host/x'], /--store is "file:\/\/host\/x"/],
+    [['verify', '--store', 'file:///a%2Fb'], /--store is "file:\/\/\/a%2Fb"/],
+    [['verify', '--store', 'memory:'], /`mlog verify` needs file:PATH/],
+    [['backup', ''], /^mlog: The file of the copy is ""/],
+    [['backup', 'file://host/x'], /^mlog: The file of the copy is "file:/],
+    [['list', '--url', 'http://user:pw@localhost'], /^mlog: --url has a user or password in it/],
+    [['list', '--attempts-max', '1'], /--attempts-max/],
     [['serve', '--port'], /--port/],
     [['sned', 'Its me'], /sned/],
     [['send'], /text/],
@@ -76,6 +101,12 @@ describe('help', () => {
     const run = await sandbox.run(args);
     expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(said) });
   });
+});
+
+test('keeps a store in the home folder', async () => {
+  const { ready } = await sandbox.serve('logging', '--store', 'file:~/in-home.db');
+  expect(ready).toMatchObject({ store: 'file:~/in-home.db' });
+  expect((await stat(join(sandbox.folder, 'in-home.db'))).isFile()).toBe(true);
 });
 
 describe('settings', () => {

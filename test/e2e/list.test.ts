@@ -40,6 +40,9 @@ describe('mlog list', () => {
       { txt: 'plain Ünïcode 🙂' },
       { txt: 'a\r\n\tb\0c\u007F' },
       { txt: '\u001B]0;title\u0007\u001B[2J\u009B31m' },
+      {
+        txt: 'one family 👨\u200D👩\u200D👧, \u0645\u06CC\u200C\u062E\u0648\u0627\u0647\u0645, a\u200Bb',
+      },
       { txt: 'user\u202Etxt.exe\u2066 \u200F\u2028\uFEFF' },
     ]);
     expect((await sandbox.run(['list'], { env })).stdout).toBe(
@@ -47,6 +50,7 @@ describe('mlog list', () => {
         'plain Ünïcode 🙂',
         String.raw`a\r\n\tb\u{0}c\u{7f}`,
         String.raw`\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}31m`,
+        'one family 👨\u200D👩\u200D👧, \u0645\u06CC\u200C\u062E\u0648\u0627\u0647\u0645, a\\u{200b}b',
         String.raw`user\u{202e}txt.exe\u{2066} \u{200f}\u{2028}\u{feff}`,
         '',
       ].join('\n'),
@@ -112,5 +116,48 @@ describe('mlog list', () => {
     const run = await sandbox.run(['list', '--url', messages.url], { env });
     expect(run).toMatchObject({ stdout: '', stderr: expect.stringMatching(oneLine) });
     expect(run.code).not.toBe(0);
+  });
+});
+
+describe('stdout', () => {
+  const unwritten = /^mlog: stdout cannot be written: [^\n]+\n$/;
+
+  const runInto = async (file: string, args: readonly string[]) => {
+    const script = ['-c', `exec "$0" "$@" > ${file}`, process.execPath, programPath, ...args];
+    const shell = await startChild('sh', script, {
+      env: { ...sandbox.env, PATH: process.env['PATH'] },
+      cwd: sandbox.folder,
+    });
+    const { code } = await shell.exited;
+    return { code, stderr: shell.stderr() };
+  };
+
+  test.each([['--help'], ['--version'], ['list', '--help'], ['help']])(
+    'says that stdout cannot be written by `mlog %s %s`',
+    async (...args) => {
+      const run = await runInto('/dev/full', args);
+      expect(run).toStrictEqual({ code: 1, stderr: expect.stringMatching(unwritten) });
+    },
+  );
+
+  test.each([
+    ['list', []],
+    ['list', ['--json']],
+    ['send', ['x']],
+    ['send', ['--json', 'x']],
+    ['send', ['--lines', '--json', '-f', '/etc/passwd']],
+    ['backup', ['copy.db']],
+  ])('says that stdout cannot be written by `mlog %s` with %j', async (name, args) => {
+    const { facade } = await sandbox.serveAll();
+    await sandbox.run(['send', '--url', facade.url, 'Its me']);
+    const run = await runInto('/dev/full', [name, '--url', facade.url, ...args]);
+    expect(run).toStrictEqual({ code: 1, stderr: expect.stringMatching(unwritten) });
+  });
+
+  test('is quiet where the reader of the help goes away', async () => {
+    const script = '{ sleep 0.3; "$0" "$1" --help; echo "exit $?" >&2; } | true';
+    const shell = await startChild('sh', ['-c', script, process.execPath, programPath]);
+    await shell.exited;
+    expect(shell.stderr()).toBe('exit 0\n');
   });
 });

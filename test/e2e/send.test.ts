@@ -68,6 +68,21 @@ describe('mlog send', () => {
     expect(await readEntries(logging.url)).toMatchObject([{ id: 'order-17' }, { id: 'order-18' }]);
   });
 
+  test('prints nothing that could command a terminal', async () => {
+    const message = { id: 'a\u202Eb', txt: '\u001B[2J\u009B31m \u202E\u{E0041}' };
+    const args = ['send', '--id', message.id, message.txt];
+    expect((await sandbox.run(args, { env })).stdout).toBe('a\\u{202e}b\n');
+    const json = (await sandbox.run([...args, '--json'], { env })).stdout;
+    const input = `${JSON.stringify(message)}\n`;
+    const lines = ['send', '--ndjson', '--json'];
+    const linesJson = (await sandbox.run(lines, { env, input })).stdout;
+    for (const line of [json, linesJson]) {
+      expect(line).toMatch(/^[^\p{Cc}\p{Cf}]+\n$/u);
+      expect(JSON.parse(line)).toMatchObject({ id: message.id, status: 'duplicate' });
+    }
+    expect(JSON.parse(json)).toMatchObject(message);
+  });
+
   test('ends with 5 on a conflict, and the first text stays', async () => {
     await sandbox.run(['send', '--id', 'one', 'Its me'], { env });
     const run = await sandbox.run(['send', '--id', 'one', 'another'], { env });
@@ -86,6 +101,16 @@ describe('mlog send', () => {
     expect(await readEntries(logging.url)).toStrictEqual([]);
   });
 
+  test('refuses a line that is too long to be read, and sends the others', async () => {
+    const input = `${'x'.repeat(2 ** 26 + 1)}\nIts me\n`;
+    const run = await sandbox.run(['send', '--lines'], { env, input });
+    expect(run).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/^Line 1 is refused: .*long/),
+    });
+    expect(await readEntries(logging.url)).toMatchObject([{ txt: 'Its me' }]);
+  });
+
   test('ends with 4 on stdin that is not UTF-8', async () => {
     const run = await sandbox.run(['send', '-'], { env, input: new Uint8Array([0x61, 0xff]) });
     expect(run).toMatchObject({ code: 4, stderr: expect.stringMatching(/UTF-8/) });
@@ -102,7 +127,7 @@ describe('mlog send without a facade', () => {
     expect(run.stderr.trimEnd().split('\n')).toStrictEqual([
       expect.stringMatching(/^Attempt 1 of 3 failed: .*127\.0\.0\.1:1/),
       expect.stringMatching(/^Attempt 2 of 3 failed: /),
-      expect.stringMatching(/^mlog: All 3 attempts failed.*--id [\da-f]{8}-[\da-f-]{27} /),
+      expect.stringMatching(/^mlog: (?:All )?3 attempts failed.*--id [\da-f]{8}-[\da-f-]{27} /),
     ]);
     const named = await sandbox.run(['send', '--id', 'order-17', 'Its me'], { env });
     expect(named).toMatchObject({ code: 3, stderr: expect.stringMatching(/--id order-17 /) });

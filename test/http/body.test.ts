@@ -8,6 +8,10 @@ import { json } from '../../src/http/reply.ts';
 import { startServer, type Server } from '../../src/http/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 
+async function* toTexts(pieces: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  for await (const piece of pieces) yield piece.toString();
+}
+
 describe('a request body', () => {
   const limits = { bodyMaxBytes: 100, requestTimeoutMs: 300 };
   let server: Server;
@@ -23,10 +27,10 @@ describe('a request body', () => {
           POST: async ({ raw }) => json(200, (await readBody(raw, limits)).toString()),
         },
         '/pieces': {
-          POST: ({ raw }) => ({
+          POST: ({ raw, stopping }) => ({
             status: 200,
             type: mediaTypes.text,
-            body: streamBody(raw, limits),
+            body: toTexts(streamBody(raw, { ...limits, stopping })),
           }),
         },
       },

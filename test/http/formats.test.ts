@@ -5,6 +5,7 @@ import {
   parseForm,
   parseJson,
   parseNdjson,
+  splitBytes,
   splitLines,
 } from '../../src/http/formats.ts';
 
@@ -47,6 +48,21 @@ describe('JSON', () => {
     expect(() => parseJson(text)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
   });
 
+  it.each(['{"id":"a","id":"b","txt":"c"}', '{"txt":"a", "txt":"a"}', '{ "id" :1,\n"id":2}'])(
+    'is refused when it says a thing twice: %s',
+    (text) => {
+      expect(() => parseJson(text)).toThrow('is there twice');
+    },
+  );
+
+  it.each([
+    '{"txt":"{\\"id\\":1,\\"id\\":2}"}',
+    '{"txt":",","id":"{"}',
+    '{"more":{"id":1},"id":"a"}',
+  ])('may speak of names in its texts: %s', (text) => {
+    expect(parseJson(text)).toEqual(JSON.parse(text));
+  });
+
   it('has nothing to say by way of prototypes', () => {
     expect(parseJson('{"__proto__":{"txt":"a"}}').txt).toBeUndefined();
   });
@@ -54,14 +70,39 @@ describe('JSON', () => {
 
 describe('NDJSON', () => {
   it('skips blank lines and names the bad one as an editor counts', () => {
-    const texts = parseNdjson('{"txt":"a"}\r\n\n{"txt":"b"}', ({ txt }) => txt);
+    const texts = parseNdjson('{"txt":"a"}\r\n\n{"txt":"b"}', 2, ({ txt }) => txt);
     expect(texts).toEqual(['a', 'b']);
-    expect(() => parseNdjson('{"txt":"a"}\n\n{"txt"', ({ txt }) => txt)).toThrow(
+    expect(() => parseNdjson('{"txt":"a"}\n\n{"txt"', 2, ({ txt }) => txt)).toThrow(
       expect.objectContaining({
         details: { line: 3 },
         message: expect.stringMatching(/^Line 3: /),
       }),
     );
+  });
+
+  it('of more lines than are allowed is refused before all of them are read', () => {
+    const read: unknown[] = [];
+    const text = '{"txt":"a"}\n'.repeat(5);
+    expect(() => parseNdjson(text, 3, ({ txt }) => read.push(txt))).toThrow(
+      expect.objectContaining({ code: 'too_large' }),
+    );
+    expect(read).toHaveLength(3);
+  });
+
+  it('as bytes has lines of text, but for those that are not UTF-8', async () => {
+    const whole = Buffer.concat([
+      Buffer.from('{"a"}\n'),
+      Buffer.from([0xff, 0x0a]),
+      bytes('😀\n\nlast'),
+    ]);
+    for (const size of [1, 2, 3, 7, 100]) {
+      const lines = (await collectPieces(splitBytes(inBuffers(whole, size), 100))).flat();
+      expect(lines).toEqual(['{"a"}', undefined, '😀', '', 'last']);
+    }
+    const long = (
+      await collectPieces(splitBytes(inBuffers(bytes(`${'x'.repeat(50)}\nb\n`), 7), 10))
+    ).flat();
+    expect(long.map((line) => line?.length)).toEqual([11, 1]);
   });
 
   it('is cut into the same lines however it comes in pieces', async () => {
@@ -104,6 +145,10 @@ async function* inPieces(text: string, cuts: readonly number[]): AsyncGenerator<
     if (cut > 0 && rest.length > cut) rest = rest.slice(cut);
   }
   yield rest;
+}
+
+async function* inBuffers(whole: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let from = 0; from < whole.length; from += size) yield whole.subarray(from, from + size);
 }
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T> {

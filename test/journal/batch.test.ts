@@ -116,6 +116,22 @@ describe('withBatch', () => {
   });
 });
 
+describe('withBatch over a journal that does not answer', () => {
+  it('lets nobody wait for one batch after the other', async () => {
+    const { journal, batches, letGo } = heldJournal(() => new MlogError('unavailable', 'gone'));
+    const batched = withBatch(journal, { ...options, batchMaxCount: 1 });
+    const outcomes = Promise.allSettled(
+      ['a', 'b', 'c', 'd', 'e'].map((id) => batched.append([message(id)])),
+    );
+    await turn();
+    await turn();
+    await letGo();
+    await letGo();
+    expect((await outcomes).map(({ status }) => status)).toEqual(Array(5).fill('rejected'));
+    expect(batches).toEqual([['a'], ['b']]);
+  });
+});
+
 /** Waits for the end of the turn, in which what has gathered goes on. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -55,6 +55,25 @@ describe('withRetry', () => {
     vi.useRealTimers();
   });
 
+  it('takes a refusal behind a lost reply for what it is: no word on the first attempt', async () => {
+    const journal = lossyJournal('unavailable', 'too_large');
+    const append = withRetry(journal, { ...options, retryDelayMs: 1 }).append([message('a')]);
+    await expect(append).rejects.toMatchObject({ code: 'outcome_unknown' });
+    expect(journal.calls).toHaveLength(2);
+  });
+
+  it('tries nothing again once the process stops, and says that it does not know', async () => {
+    const stop = new AbortController();
+    const journal = lossyJournal('unavailable', 'unavailable');
+    const append = withRetry(journal, {
+      ...options,
+      stopping: stop.signal,
+      onFailedAttempt: () => setImmediate(() => stop.abort()),
+    }).append([message('a')]);
+    await expect(append).rejects.toMatchObject({ code: 'outcome_unknown' });
+    expect(journal.calls).toHaveLength(1);
+  });
+
   it.each(['invalid_argument', 'too_large', 'conflict', 'closed', 'internal'] as const)(
     'does not try again after %s',
     async (code) => {

@@ -1,15 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openSqliteJournal } from '../../src/store/sqlite.ts';
+import { openSqliteJournal, verifySqliteStore } from '../../src/store/sqlite.ts';
+import { createStoreFile } from '../../src/store/sqlite-create.ts';
 import { openDatabase } from '../../src/store/sqlite-driver.ts';
 import { message, readAll } from '../contract/journal-contract.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -116,6 +120,77 @@ describe('a SQLite store', () => {
       code: 'failed_precondition',
       hint: expect.stringContaining('--store'),
     });
+  });
+
+  it('is the same one through a link, its log beside the file itself', async () => {
+    await makeStore();
+    const link = join(folder.path, 'link.db');
+    symlinkSync(path, link);
+    const journal = await openSqliteJournal(link);
+    await journal.append([message('c')]);
+    expect(existsSync(`${path}-wal`)).toBe(true);
+    copyFileSync(path, join(folder.path, 'copy.db'));
+    copyFileSync(`${path}-wal`, join(folder.path, 'copy.db-wal'));
+    await journal.close();
+    // As a killed process leaves it: with its log.
+    const copied = join(folder.path, 'copied.db');
+    symlinkSync(join(folder.path, 'copy.db'), copied);
+    expect(await verifySqliteStore(copied)).toMatchObject({ messages: 3, problems: [] });
+    const warnings: string[] = [];
+    const again = await openSqliteJournal(copied, { onWarning: (one) => warnings.push(one) });
+    expect(await readAll(again)).toHaveLength(3);
+    expect(warnings).toEqual([]);
+    await again.close();
+  });
+
+  it('refuses a link to where nothing is', async () => {
+    const link = join(folder.path, 'link.db');
+    symlinkSync(path, link);
+    const refusal = { code: 'failed_precondition', message: expect.stringContaining('is a link') };
+    await expect(openSqliteJournal(link)).rejects.toMatchObject(refusal);
+    await expect(verifySqliteStore(link)).rejects.toMatchObject(refusal);
+  });
+
+  it('clears away the drafts of starts that were killed, and nothing else', async () => {
+    mkdirSync(dirname(path), { recursive: true });
+    const drafts = ['7.new', '0190a5f0-1111-7222-8333-444455556666.new', '7.new-journal'];
+    for (const draft of drafts) writeFileSync(`${path}.${draft}`, 'half');
+    for (const other of ['my.new', '7.newer']) writeFileSync(`${path}.${other}`, 'kept');
+    await makeStore();
+    expect(readdirSync(dirname(path))).toEqual(['mlog.db', 'mlog.db.7.newer', 'mlog.db.my.new']);
+  });
+
+  it('is left as it is by a draft that comes too late', async () => {
+    await makeStore();
+    const before = snapshot();
+    await createStoreFile(path);
+    expect(snapshot()).toEqual(before);
+  });
+
+  it('keeps nothing of an append in which a later message fails', async () => {
+    await makeStore();
+    const database = await openDatabase(path);
+    database.exec(`CREATE TRIGGER failing BEFORE INSERT ON entry WHEN NEW.id = CAST('bad' AS BLOB)
+      BEGIN SELECT RAISE(FAIL, 'made to fail'); END`);
+    database.close();
+    const journal = await openSqliteJournal(path);
+    await expect(journal.append([message('c'), message('bad')])).rejects.toThrow('made to fail');
+    await journal.close().catch(() => {});
+    expect(await verifySqliteStore(path)).toMatchObject({ messages: 2, problems: [] });
+  });
+
+  it('reads pages that stay small, whatever the texts', async () => {
+    const journal = await openSqliteJournal(path);
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      await journal.append([{ id, txt: id.repeat(512 * 1024) }]);
+    }
+    const sizes: number[] = [];
+    for await (const page of journal.read({ after: 0, limit: 100 })) {
+      sizes.push(page.reduce((sum, { txt }) => sum + txt.length, 0));
+    }
+    await journal.close();
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(3 * 1024 * 1024);
+    for (const size of sizes) expect(size).toBeLessThanOrEqual(1.5 * 1024 * 1024);
   });
 
   function snapshot(): unknown[] {

@@ -19,7 +19,7 @@ type Line = { readonly line: number; readonly message: Message } | { readonly an
  * others. Memory stays bounded: nothing more is read while an append is under way.
  */
 export async function* sendLines(
-  lines: AsyncIterable<readonly string[]>,
+  lines: AsyncIterable<readonly (string | undefined)[]>,
   service: FacadeService,
   limits: BulkLimits,
 ): AsyncGenerator<string> {
@@ -29,7 +29,7 @@ export async function* sendLines(
     let bytes = 0;
     for (const text of some) {
       number += 1;
-      if (text.trim() === '') continue;
+      if (text?.trim() === '') continue;
       const line = parseLine(text, number, service, limits);
       group.push(line);
       if ('message' in line) bytes += byteCount([line.message]);
@@ -45,12 +45,13 @@ export async function* sendLines(
 }
 
 function parseLine(
-  text: string,
+  text: string | undefined,
   line: number,
   service: FacadeService,
   { lineMaxLength }: BulkLimits,
 ): Line {
   try {
+    if (text === undefined) throw new MlogError('invalid_argument', 'The line is not valid UTF-8.');
     if (text.length > lineMaxLength) throw new MlogError('too_large', 'The line is too long.');
     return { line, message: service.parse(parseJson(text)) };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { toMlogError } from '../../errors.ts';
+import { MlogError, toMlogError } from '../../errors.ts';
 import { bodyMaxBytesOf, readBody, streamBody } from '../../http/body.ts';
 import type { TextStream } from '../../http/client.ts';
 import {
@@ -6,7 +6,7 @@ import {
   mediaTypes,
   parseForm,
   parseJson,
-  splitLines,
+  splitBytes,
   type Fields,
 } from '../../http/formats.ts';
 import { healthRoutes, type Check } from '../../http/health.ts';
@@ -57,8 +57,13 @@ export function facadeRoutes(
     };
   }
 
-  function sendMany({ raw }: Request): Reply {
-    const lines = splitLines(streamBody(raw, { requestTimeoutMs }), bodyMaxBytes);
+  function sendMany({ raw, stopping }: Request): Reply {
+    if (readIdempotencyKey(raw) !== undefined) {
+      throw new MlogError('invalid_argument', 'An Idempotency-Key is for one message, not lines.', {
+        hint: 'Give each line an "id".',
+      });
+    }
+    const lines = splitBytes(streamBody(raw, { requestTimeoutMs, stopping }), bodyMaxBytes);
     const body = sendLines(lines, service, { ...limits, lineMaxLength: bodyMaxBytes });
     return { status: 200, type: mediaTypes.ndjson, body };
   }
@@ -84,7 +89,9 @@ async function send(
 ): Promise<Reply> {
   try {
     const { id, txt, isRepeat } = await service.send(service.parse(fields, key));
-    return json(200, { id, txt }, isRepeat ? { 'Idempotent-Replayed': 'true' } : undefined);
+    // Under an id that was made here only an attempt of ours can have come before.
+    const isReplay = isRepeat && (key !== undefined || fields.id !== undefined);
+    return json(200, { id, txt }, isReplay ? { 'Idempotent-Replayed': 'true' } : undefined);
   } catch (thrown) {
     const { code, message, hint, details } = toMlogError(thrown);
     if (code !== 'outcome_unknown') throw thrown;

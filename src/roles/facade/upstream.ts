@@ -13,6 +13,7 @@ import type { Source, Upstream } from './routes.ts';
 export async function openUpstream(
   settings: Settings,
   logger: Logger,
+  stopping: AbortSignal,
 ): Promise<Upstream & Closeable> {
   const { attemptTimeoutMs } = settings;
   const remote = await openJournal(settings.logging, { attemptTimeoutMs });
@@ -22,6 +23,7 @@ export async function openUpstream(
     withRetry(withBatch(remote, settings), {
       attemptsMax: settings.attemptsMax,
       retryDelayMs: settings.retryDelayMs,
+      stopping,
       onFailedAttempt({ code, message }, attempt) {
         logger.warn({ code, attempt }, `Attempt failed: ${message}`);
       },

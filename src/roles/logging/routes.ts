@@ -1,4 +1,3 @@
-import { MlogError } from '../../errors.ts';
 import { bodyMaxBytesOf, readBody } from '../../http/body.ts';
 import {
   decodeText,
@@ -24,6 +23,9 @@ export interface LoggingLimits {
   readonly requestTimeoutMs: number;
 }
 
+/** Tells a facade that it may speak more than forms. */
+const roleHeader = { 'Mlog-Role': 'logging' };
+
 /** The HTTP surface of the logging role. */
 export function loggingRoutes(
   service: LoggingService,
@@ -32,14 +34,19 @@ export function loggingRoutes(
 ): Routes {
   const { requestTimeoutMs } = limits;
   const oneMessage = { bodyMaxBytes: bodyMaxBytesOf(limits.txtMaxBytes), requestTimeoutMs };
-  const manyMessages = { bodyMaxBytes: limits.appendMaxBytes, requestTimeoutMs };
+  const manyMessages = {
+    bodyMaxBytes: Math.max(limits.appendMaxBytes, oneMessage.bodyMaxBytes),
+    requestTimeoutMs,
+  };
 
   async function logForm({ raw }: Request): Promise<Reply> {
     const { id, txt } = parseForm(await readBody(raw, oneMessage));
     if (!id || !txt) return json(400, 'No id or text');
     const { status } = await service.log(service.parse({ id, txt }));
     // By the id alone, as the reference: a conflict is a duplicate here, told in the diagnostics.
-    return status === 'logged' ? json(201, 'Message logged') : json(200, 'Duplicate detected');
+    return status === 'logged'
+      ? json(201, 'Message logged', roleHeader)
+      : json(200, 'Duplicate detected', roleHeader);
   }
 
   async function logJson({ raw }: Request): Promise<Reply> {
@@ -50,12 +57,7 @@ export function loggingRoutes(
 
   async function logNdjson({ raw }: Request): Promise<Reply> {
     const text = decodeText(await readBody(raw, manyMessages));
-    const messages = parseNdjson(text, (fields) => service.parse(fields));
-    if (messages.length > limits.appendMaxCount) {
-      throw new MlogError('too_large', `More than ${limits.appendMaxCount} lines in one request.`, {
-        hint: 'Nothing of it was stored. Send it in several requests.',
-      });
-    }
+    const messages = parseNdjson(text, limits.appendMaxCount, (fields) => service.parse(fields));
     const results = await service.logAll(messages);
     return { status: 200, type: mediaTypes.ndjson, body: results.map(toResultLine).join('') };
   }

@@ -1,0 +1,156 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The services that `mlog serve` can be told to run. */
+export const roles = ['facade', 'logging', 'messages'] as const;
+
+/** One of the three services. */
+export type Role = (typeof roles)[number];
+
+/** Who reads a setting: a role, all of them in one process, or a command. */
+export type Reader = Role | 'all' | 'send' | 'client' | 'verify';
+
+/** All there is to know of a setting. */
+export interface Setting<T> {
+  readonly default: T | undefined;
+  /** The default in words, where it depends on the role or the machine. */
+  readonly defaultText?: string;
+  /** Reads the text of a flag or a variable; gives undefined for a wrong one. */
+  readonly parse: (text: string) => T | undefined;
+  /** Says whether a wrong text may have a password in it, so that no error shows it. */
+  readonly secret?: (text: string) => boolean;
+  /** What a right value is, to go on from "It has to be …". */
+  readonly expected: string;
+  /** The value in the help, such as `<n>`. */
+  readonly placeholder: string;
+  readonly help: string;
+  readonly readers: readonly Reader[];
+}
+
+/** Any text but the empty one. */
+export function text(
+  byDefault: string | undefined,
+  placeholder: string,
+  help: string,
+  readers: readonly Reader[],
+): Setting<string> {
+  const parse = (given: string) => given || undefined;
+  return { default: byDefault, parse, expected: 'some text', placeholder, help, readers };
+}
+
+/** The http(s) address of a service, without a user and password. */
+export function address(
+  byDefault: string,
+  help: string,
+  readers: readonly Reader[],
+): Setting<string> {
+  return {
+    default: byDefault,
+    parse: (given) => (isHttpAddress(given) && !mayHoldUser(given) ? given : undefined),
+    secret: mayHoldUser,
+    expected: `an address such as ${byDefault}`,
+    placeholder: '<address>',
+    help,
+    readers,
+  };
+}
+
+function isHttpAddress(given: string): boolean {
+  return /^https?:\/\//.test(given) && URL.canParse(given);
+}
+
+/** In a text that is no address, whatever stands before an @ may be a password. */
+function mayHoldUser(given: string): boolean {
+  if (!isHttpAddress(given)) return given.includes('@');
+  const { username, password } = new URL(given);
+  return username !== '' || password !== '';
+}
+
+/** The address of a store. */
+export function storeAddress(help: string, readers: readonly Reader[]): Setting<string> {
+  return {
+    default: undefined,
+    defaultText: 'file:~/.local/share/mlog/mlog.db',
+    parse: (given) => (given === 'memory:' || parseStorePath(given) ? given : undefined),
+    secret: (given) => /\/\/.*@/s.test(given),
+    expected: 'memory: or file:PATH, such as file:./mlog.db',
+    placeholder: '<address>',
+    help,
+    readers,
+  };
+}
+
+/** The path of a store at an address such as `file:./mlog.db`; undefined for another address. */
+export function parseStorePath(given: string): string | undefined {
+  const path = /^file:([^\0]+)$/.exec(given)?.[1];
+  if (path === undefined) return undefined;
+  if (path.startsWith('~/')) return join(homedir(), path.slice(2));
+  if (!path.startsWith('//')) return resolve(path);
+  try {
+    return fileURLToPath(given);
+  } catch {
+    // A host, or a slash in disguise: no path of this machine.
+    return undefined;
+  }
+}
+
+/** A whole number of things or of milliseconds. */
+export function count(
+  byDefault: number,
+  least: number,
+  help: string,
+  readers: readonly Reader[],
+): Setting<number> {
+  return wholeNumber(byDefault, least, 2 ** 31 - 1, help, readers);
+}
+
+/** A port to listen on; 0 takes a free one. */
+export function port(
+  byDefault: number | undefined,
+  help: string,
+  readers: readonly Reader[],
+): Setting<number> {
+  return wholeNumber(byDefault, 0, 65_535, help, readers);
+}
+
+function wholeNumber(
+  byDefault: number | undefined,
+  least: number,
+  most: number,
+  help: string,
+  readers: readonly Reader[],
+): Setting<number> {
+  return {
+    default: byDefault,
+    parse: (given) => parseWholeNumber(given, least, most),
+    expected: `a whole number from ${least} to ${most}`,
+    placeholder: '<n>',
+    help,
+    readers,
+  };
+}
+
+/** Reads a whole number in decimal digits; gives undefined for anything else. */
+export function parseWholeNumber(given: string, least: number, most: number): number | undefined {
+  if (!/^\d{1,16}$/.test(given)) return undefined;
+  const value = Number(given);
+  return value >= least && value <= most ? value : undefined;
+}
+
+/** One word of a few. */
+export function oneOf<Value extends string>(
+  values: readonly Value[],
+  byDefault: Value,
+  help: string,
+  readers: readonly Reader[],
+): Setting<Value> {
+  return {
+    default: byDefault,
+    parse: (given) => values.find((value) => value === given),
+    expected: `one of ${values.join(', ')}`,
+    placeholder: '<level>',
+    help,
+    readers,
+  };
+}

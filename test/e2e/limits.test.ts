@@ -1,0 +1,182 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { getText, postForm, rawRequest, type Reply, request } from '../support/http.ts';
+import { refusalOf, toReply } from '../support/refusal.ts';
+import { openSandbox, type Sandbox } from '../support/sandbox.ts';
+import { readEntries } from '../support/writers.ts';
+
+// Clients and services that take more than their share, against limits that are small.
+
+let sandbox: Sandbox;
+beforeEach(async () => {
+  sandbox = await openSandbox();
+  return () => sandbox.close();
+});
+
+const openSocket = async (url: string): Promise<Socket> => {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).on('error', () => {});
+  sandbox.defer(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+};
+
+/** Asks on a kept connection; gives what came back, nothing when it was closed instead. */
+const ask = async (socket: Socket): Promise<string> => {
+  const answered = Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [''])]);
+  socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+  return String((await answered)[0]);
+};
+
+test('the facade refuses what it cannot queue, and nothing of that is ever stored', async () => {
+  const patient = ['--attempt-timeout-ms', '60000', '--queue-max-count', '5'];
+  const { facade, logging } = await sandbox.serveApart(...patient);
+  process.kill(logging.pid, 'SIGSTOP');
+  const ids = Array.from({ length: 20 }, (_, index) => `id-${index}`);
+  let refused = 0;
+  const replied = Promise.all(
+    ids.map(async (id) => {
+      const reply = await postForm(facade.url, { id, txt: `of ${id}` });
+      if (reply.status === 503) refused += 1;
+      return { id, reply };
+    }),
+  );
+  await vi.waitFor(() => expect(refused).toBe(15), { timeout: 20_000 });
+  process.kill(logging.pid, 'SIGCONT');
+
+  const replies = await replied;
+  const stored = replies.filter(({ reply }) => reply.status === 200).map(({ id }) => id);
+  expect(stored).toHaveLength(5);
+  for (const { reply } of replies.filter(({ id }) => !stored.includes(id))) {
+    expect(refusalOf(reply)).toBe(503);
+    expect(reply.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+  }
+  expect(await postForm(facade.url, { id: 'later', txt: 'Its me' })).toMatchObject({ status: 200 });
+  const entries = await readEntries(logging.url);
+  expect(entries.map(({ id }) => id).toSorted()).toStrictEqual([...stored, 'later'].toSorted());
+});
+
+test('the logging service refuses what it cannot queue, and stores nothing of it', async () => {
+  const { url } = await sandbox.serve('logging', '--queue-max-count', '1');
+  const path = new URL('/logging', url);
+  const logged: string[] = [];
+  const refused: Reply[] = [];
+  // A single burst may find the disk faster than the network; some bursts do not.
+  for (let burst = 0; burst < 50 && refused.length === 0; burst += 1) {
+    const ids = Array.from({ length: 30 }, (_, index) => `id-${burst}-${index}`);
+    const replies = await Promise.all(ids.map((id) => postForm(path, { id, txt: 'a' })));
+    logged.push(...ids.filter((_, index) => replies[index]!.status === 201));
+    refused.push(...replies.filter(({ status }) => status !== 201));
+  }
+  expect(refused.length).toBeGreaterThan(0);
+  for (const reply of refused) {
+    expect(refusalOf(reply)).toBe(503);
+    expect(reply.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+  }
+  const entries = await readEntries(url);
+  expect(entries.map(({ id }) => id).toSorted()).toStrictEqual(logged.toSorted());
+});
+
+test('a reader that takes nothing is cut, and makes room for others', async () => {
+  const filled = await sandbox.serve('logging');
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const body = `${JSON.stringify({ txt: 'x'.repeat(1_000_000) })}\n`.repeat(7);
+  for (let n = 0; n < 4; n += 1) {
+    await request(new URL('/logging', filled.url), { method: 'POST', headers, body });
+  }
+  await filled.kill('SIGTERM');
+
+  const { url } = await sandbox.serve(
+    'logging',
+    '--reader-stall-ms',
+    '300',
+    '--connections-max',
+    '1',
+  );
+  const reader = await openSocket(url);
+  reader.write('GET /logging HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  await once(reader, 'readable'); // The reply has begun; nothing of it is taken.
+  await vi.waitFor(() => getText(new URL('/livez', url)), { timeout: 10_000, interval: 50 });
+  let bytes = 0;
+  let end = '';
+  reader.on('data', (piece: Buffer) => {
+    bytes += piece.length;
+    end = (end + piece.toString('latin1')).slice(-5);
+  });
+  if (!reader.closed) await once(reader, 'close');
+  expect(bytes).toBeLessThan(28_000_000);
+  expect(end).not.toBe('0\r\n\r\n'); // It can tell that this is not the whole list.
+});
+
+test('headers and bodies that do not come are answered 408', async () => {
+  const slow = ['--headers-timeout-ms', '300', '--request-timeout-ms', '300'];
+  const { url } = await sandbox.serve('logging', ...slow);
+  const head = 'POST /logging HTTP/1.1\r\nHost: x\r\nConnection: close\r\n';
+  const rest =
+    'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n\r\nid=one';
+  const replies = await Promise.all([rawRequest(url, head), rawRequest(url, head + rest)]);
+  expect(replies.map((raw) => refusalOf(toReply(raw)))).toStrictEqual([408, 408]);
+  expect(await readEntries(url)).toStrictEqual([]);
+});
+
+test('connections beyond the most are refused, and the others go on', async () => {
+  const { url } = await sandbox.serve('logging', '--connections-max', '5');
+  const sockets: Socket[] = [];
+  for (let n = 0; n < 5; n += 1) sockets.push(await openSocket(url));
+  for (const socket of sockets) expect(await ask(socket)).toMatch(/^HTTP\/1\.1 200 /);
+  await expect(getText(new URL('/livez', url))).rejects.toThrow(/hang up|ECONNRESET/);
+  for (const socket of sockets) expect(await ask(socket)).toMatch(/^HTTP\/1\.1 200 /);
+  sockets.pop()!.destroy();
+  await vi.waitFor(() => getText(new URL('/livez', url)), { timeout: 10_000 });
+});
+
+test('a reply says how long its connection is kept', async () => {
+  const { url } = await sandbox.serve('logging', '--keep-alive-timeout-ms', '7000');
+  expect(await ask(await openSocket(url))).toMatch(/^Keep-Alive: timeout=7\r$/m);
+});
+
+test('a reply that never ends is given up, each attempt after its time as a whole', async () => {
+  let posts = 0;
+  const upstream = createServer((incoming, response) => {
+    incoming.resume();
+    if (incoming.method !== 'POST') return void response.writeHead(404).end();
+    posts += 1;
+    response.writeHead(201, { 'content-type': 'application/json' });
+    const dribble = setInterval(() => response.write(' '), 100);
+    response.once('close', () => clearInterval(dribble));
+  });
+  upstream.listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  sandbox.defer(() => {
+    upstream.closeAllConnections();
+    upstream.close();
+  });
+  const logging = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  const hasty = ['--attempt-timeout-ms', '500', '--retry-delay-ms', '20'];
+  const facade = await sandbox.serve('facade', '--logging', logging, ...hasty);
+  const startedAt = performance.now();
+  const reply = await postForm(facade.url, { id: 'one', txt: 'Its me' });
+  expect(performance.now() - startedAt).toBeLessThan(8_000);
+  expect(reply.status).toBe(500);
+  expect(JSON.parse(reply.text)).toStrictEqual({
+    id: 'one',
+    error: expect.stringMatching(/unknown/),
+  });
+  expect(posts).toBe(3);
+});
+
+test('a request of more than 100 headers is refused, so that none is overlooked', async () => {
+  const { facade, logging } = await sandbox.serveApart();
+  const send = async (count: number, key: string): Promise<string> => {
+    const own = ['Host: x', 'Connection: close', 'Content-Type: text/plain', 'Content-Length: 1'];
+    const more = Array.from({ length: count - own.length - 1 }, (_, index) => `X-${index}: x`);
+    const head = ['POST / HTTP/1.1', ...own, ...more, `Idempotency-Key: ${key}`].join('\r\n');
+    return await rawRequest(facade.url, `${head}\r\n\r\na`);
+  };
+  expect(refusalOf(toReply(await send(101, 'one')))).toBe(431);
+  expect(refusalOf(toReply(await send(300, 'two')))).toBe(431);
+  expect(toReply(await send(100, 'three'))).toMatchObject({ status: 200 });
+  expect(await readEntries(logging.url)).toMatchObject([{ id: 'three', txt: 'a' }]);
+});
