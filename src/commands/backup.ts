@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { resolve } from 'node:path';
 import { readSettings } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { readEntries, readHead } from '../http/ndjson-client.ts';
+import type { Entry } from '../message.ts';
 import { toVisible } from '../observe/visible.ts';
 import { parseStorePath } from '../setting-kinds.ts';
 import { openSqliteJournal, type SqliteJournal } from '../store/sqlite.ts';
@@ -54,16 +56,16 @@ async function checkSameJournal(
 ): Promise<void> {
   if (copiedSeq === 0) return;
   const range = { after: copiedSeq - 1, limit: 1 };
-  const same = copiedSeq <= lastSeq && (await idsOf(copy.read(range)))[0];
-  if (same !== (await idsOf(readEntries(client, '/', range)))[0]) {
+  const copied = await firstOf(copy.read(range));
+  const theirs = copiedSeq <= lastSeq ? await firstOf(readEntries(client, '/', range)) : undefined;
+  if (!isDeepStrictEqual(copied, theirs)) {
     throw new MlogError('conflict', 'The file is a backup of another journal.', {
       hint: 'Give a new file; this one was left as it is.',
     });
   }
 }
 
-async function idsOf(pages: AsyncIterable<readonly { id: string }[]>): Promise<string[]> {
-  const ids: string[] = [];
-  for await (const page of pages) ids.push(...page.map(({ id }) => id));
-  return ids;
+async function firstOf(pages: AsyncIterable<readonly Entry[]>): Promise<Entry | undefined> {
+  for await (const [entry] of pages) return entry;
+  return undefined;
 }
