@@ -20,6 +20,7 @@ export async function openDatabase(
 
 /** The result codes of SQLite that decide what happens next (https://sqlite.org/rescode.html). */
 export const resultCodes = {
+  error: 1,
   busy: 5,
   readonly: 8,
   ioError: 10,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readlink, realpath, stat } from 'node:fs/promises';
+import { open, readlink, realpath, rm, stat } from 'node:fs/promises';
 import { hasErrno, MlogError } from '../errors.ts';
 import {
   applicationId,
@@ -8,6 +8,7 @@ import {
   schemaVersion,
   syncFile,
 } from './sqlite-create.ts';
+import { damagedError, formatError, toOpenError, unreadableError } from './sqlite-errors.ts';
 import { openDatabase, resultCode, resultCodes, type Database } from './sqlite-driver.ts';
 
 /** A store file that is open. */
@@ -34,10 +35,11 @@ export async function openStoreFile(path: string): Promise<OpenedStore> {
     // SQLite would read it back, a repeat of its message would be answered as a durable duplicate,
     // and a power cut could still take it away. So it is synced before it is read.
     if (hasLog) await syncFile(`${path}-wal`);
+    if (hasLog) await checkLog(path);
     const database = await openDatabase(path);
     // Exclusive before anything else: one owner a store, and no shared-memory file beside it.
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
-    checkFormat(database, path);
+    checkOpened(database, path);
     const warning = hasLog ? undefined : findLostLog(database, path);
     configure(database);
     await removeDrafts(path).catch(() => {});
@@ -56,7 +58,7 @@ export async function openStoreToVerify(
     await checkPresence(path);
     const hasLog = existsSync(`${path}-wal`);
     const database = await openDatabase(path, { readOnly: true });
-    checkFormat(database, path);
+    checkOpened(database, path);
     return { database, warning: hasLog ? undefined : findLostLog(database, path) };
   } catch (error) {
     // Not found damaged: SQLite reads with the help of a file beside the store.
@@ -95,22 +97,58 @@ async function checkPresence(path: string): Promise<void> {
     });
   }
   if (found.size === 0) throw damagedError(path, 'it is empty');
+  await checkHeader(path);
 }
 
-function checkFormat(database: Database, path: string): void {
-  if (pragma(database, 'application_id') !== applicationId) {
+/**
+ * Reads in the header of a SQLite file (https://sqlite.org/fileformat.html) whose it is, before
+ * SQLite opens it: closing it, SQLite would merge a foreign file's log into it.
+ */
+async function checkHeader(path: string): Promise<void> {
+  const handle = await open(path);
+  const header = Buffer.alloc(100);
+  try {
+    await handle.read(header, 0, header.length, 0);
+  } finally {
+    await handle.close();
+  }
+  if (!header.toString('latin1').startsWith('SQLite format 3\0')) {
+    throw damagedError(path, 'it is not a SQLite file');
+  }
+  checkFormat(header.readUInt32BE(68), header.readUInt32BE(60), path);
+}
+
+function checkFormat(application: number, version: number, path: string): void {
+  if (application !== applicationId) {
     throw new MlogError('failed_precondition', `The file ${path} is not a store of mlog.`, {
       hint: 'Give --store another path; this file was left as it is.',
     });
   }
-  const version = pragma(database, 'user_version');
-  if (version !== schemaVersion) {
-    throw new MlogError(
-      'failed_precondition',
-      `The store ${path} has format ${version}; this mlog knows format ${schemaVersion}.`,
-      { hint: 'Use the mlog that wrote it, or a newer one.' },
+  if (version !== schemaVersion) throw formatError(path, version);
+}
+
+/**
+ * Looks for a later format in the log, by a connection that leaves file and log as they are. The
+ * overflow is how a statement can say no without being prepared: the driver ends prepared ones late.
+ */
+async function checkLog(path: string): Promise<void> {
+  const database = await openDatabase(path, { readOnly: true });
+  try {
+    database.exec(
+      `SELECT iif((SELECT user_version FROM pragma_user_version) = ${schemaVersion}, 0,
+                  abs(-9223372036854775808))`,
     );
+  } catch (error) {
+    throw resultCode(error) === resultCodes.error ? formatError(path, 'another') : error;
+  } finally {
+    database.close();
+    await rm(`${path}-shm`, { force: true });
   }
+}
+
+/** Looks again through SQLite, which also reads what is in the log. */
+function checkOpened(database: Database, path: string): void {
+  checkFormat(pragma(database, 'application_id'), pragma(database, 'user_version'), path);
 }
 
 function configure(database: Database): void {
@@ -133,9 +171,13 @@ function configure(database: Database): void {
  * SQLite's own way, as a clean close does, merges that answer as well.
  */
 export function checkpoint(database: Database): void {
-  database.exec('UPDATE state SET needs_log = 1');
-  database.exec('PRAGMA wal_checkpoint(RESTART)');
-  database.exec('UPDATE state SET needs_log = 0');
+  try {
+    database.exec('UPDATE state SET needs_log = 1');
+    database.exec('PRAGMA wal_checkpoint(RESTART)');
+  } finally {
+    // Also when that failed: whoever closes the file then merges the log, and the answer with it.
+    database.exec('UPDATE state SET needs_log = 0');
+  }
 }
 
 /** Closes a store; its log is then part of the file, and gone, unless the disk is full. */
@@ -166,51 +208,4 @@ function findLostLog(database: Database, path: string): string | undefined {
 function pragma(database: Database, name: string): number {
   const row = database.prepare(`PRAGMA ${name}`).get() as Record<string, number>;
   return row[name]!;
-}
-
-function toOpenError(error: unknown, path: string): MlogError {
-  if (error instanceof MlogError) return error;
-  const code = resultCode(error);
-  if (code === resultCodes.busy) {
-    return new MlogError('failed_precondition', `The store ${path} is in use by another process.`, {
-      hint: 'Stop that one, or give this one a --store of its own.',
-      cause: error,
-    });
-  }
-  if (code === resultCodes.notADatabase) {
-    return damagedError(path, 'it is not a SQLite file', error);
-  }
-  if (code === resultCodes.corrupt) {
-    return damagedError(path, 'its content does not fit together', error);
-  }
-  const reason = error instanceof Error ? error.message : String(error);
-  const isAccess = isAccessError(error);
-  return new MlogError('failed_precondition', `The store ${path} cannot be opened: ${reason}.`, {
-    ...(isAccess && { hint: 'Give --store a file where this user may write, as file:./mlog.db.' }),
-    cause: error,
-  });
-}
-
-function unreadableError(error: unknown, path: string): MlogError {
-  return new MlogError(
-    'failed_precondition',
-    `The store ${path} could not be checked: ${String(error)}.`,
-    {
-      hint: 'The check needs 64 KiB of space beside the store. Free some, or look after the disk.',
-      cause: error,
-    },
-  );
-}
-
-function isAccessError(error: unknown): boolean {
-  const code = resultCode(error);
-  if (code === resultCodes.cannotOpen || code === resultCodes.readonly) return true;
-  return hasErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG');
-}
-
-function damagedError(path: string, what: string, cause?: unknown): MlogError {
-  return new MlogError('failed_precondition', `The store ${path} is damaged or foreign: ${what}.`, {
-    hint: 'It was left as it is. Put a good copy in its place, or give --store another path.',
-    cause,
-  });
 }

@@ -2,7 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
 import type { Entry } from '../message.ts';
 import { resultCode, resultCodes } from './sqlite-driver.ts';
-import { closeStoreFile, openStoreFile } from './sqlite-file.ts';
+import { toOpenError } from './sqlite-errors.ts';
+import { closeStoreFile, openStoreFile, type OpenedStore } from './sqlite-file.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { verifyStoreFile } from './sqlite-verify.ts';
 import type { PackedMessages } from './sqlite-wire.ts';
@@ -45,7 +46,7 @@ try {
 
 async function serve(): Promise<void> {
   const opened = await openStoreFile(path);
-  const store = new SqliteStore(opened);
+  const store = openStore(opened);
   port.on('message', (call: Call) => {
     try {
       port.postMessage({ result: run(call) } satisfies Reply);
@@ -73,6 +74,14 @@ async function serve(): Promise<void> {
       case 'close':
         return closeStoreFile(opened.database);
     }
+  }
+}
+
+function openStore(opened: OpenedStore): SqliteStore {
+  try {
+    return new SqliteStore(opened);
+  } catch (error) {
+    throw toOpenError(error, path);
   }
 }
 

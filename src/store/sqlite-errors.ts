@@ -1,0 +1,62 @@
+import { hasErrno, MlogError } from '../errors.ts';
+import { schemaVersion } from './sqlite-create.ts';
+import { resultCode, resultCodes } from './sqlite-driver.ts';
+
+/** Says what kept a store from being opened, and what to do. */
+export function toOpenError(error: unknown, path: string): MlogError {
+  if (error instanceof MlogError) return error;
+  const code = resultCode(error);
+  if (code === resultCodes.busy) {
+    return new MlogError('failed_precondition', `The store ${path} is in use by another process.`, {
+      hint: 'Stop that one, or give this one a --store of its own.',
+      cause: error,
+    });
+  }
+  if (code === resultCodes.notADatabase) {
+    return damagedError(path, 'it is not a SQLite file', error);
+  }
+  if (code === resultCodes.corrupt) {
+    return damagedError(path, 'its content does not fit together', error);
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  const isAccess = isAccessError(error);
+  return new MlogError('failed_precondition', `The store ${path} cannot be opened: ${reason}.`, {
+    ...(isAccess && { hint: 'Give --store a file where this user may write, as file:./mlog.db.' }),
+    cause: error,
+  });
+}
+
+/** Says why a store could not be looked at; it need not be damaged. */
+export function unreadableError(error: unknown, path: string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The store ${path} could not be checked: ${String(error)}.`,
+    {
+      hint: 'The check needs 64 KiB of space beside the store. Free some, or look after the disk.',
+      cause: error,
+    },
+  );
+}
+
+function isAccessError(error: unknown): boolean {
+  const code = resultCode(error);
+  if (code === resultCodes.cannotOpen || code === resultCodes.readonly) return true;
+  return hasErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG');
+}
+
+/** Says that what lies in the place of a store is none that can be used. */
+export function damagedError(path: string, what: string, cause?: unknown): MlogError {
+  return new MlogError('failed_precondition', `The store ${path} is damaged or foreign: ${what}.`, {
+    hint: 'It was left as it is. Put a good copy in its place, or give --store another path.',
+    cause,
+  });
+}
+
+/** Says that a store is of another mlog. */
+export function formatError(path: string, version: number | string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The store ${path} has format ${version}; this mlog knows format ${schemaVersion}.`,
+    { hint: 'Use the mlog that wrote it, or a newer one.' },
+  );
+}

@@ -1,0 +1,56 @@
+import type { Patch } from './build.ts';
+
+// The ways to break the program that more than one proof has to see.
+
+/** The write-ahead log is synced at checkpoints alone. */
+export const normalSync: readonly Patch[] = [
+  { find: 'PRAGMA synchronous = FULL', replace: 'PRAGMA synchronous = NORMAL' },
+];
+
+/** A batch is answered up to so much earlier than it is committed. */
+export const lateCommit = (delayMs: number): readonly Patch[] => [
+  { find: 'this.#commit.run();', replace: '' },
+  {
+    find: 'this.#begin.run();',
+    replace: `if (!globalThis.committing) {
+      this.#begin.run();
+      globalThis.committing = setTimeout(() => {
+        this.#commit.run();
+        globalThis.committing = undefined;
+      }, ${delayMs});
+    }`,
+  },
+];
+
+/** A failed commit is told as a success. */
+export const swallowedCommit: readonly Patch[] = [
+  {
+    find: 'this.#commit.run();',
+    replace: `try {
+      this.#commit.run();
+    } catch {
+      this.#lastSeq = lastSeq;
+      try { this.#database.exec('ROLLBACK'); } catch {}
+    }`,
+  },
+];
+
+const notUnique: readonly Patch[] = [
+  { find: 'id  BLOB NOT NULL UNIQUE', replace: 'id  BLOB NOT NULL' },
+  { find: ' ON CONFLICT (id) DO NOTHING', replace: '' },
+];
+
+/** Every message is a new one, whatever its id. */
+export const noDedup: readonly Patch[] = notUnique;
+
+/** Ids are known for as long as the process lives. */
+export const forgetfulDedup: readonly Patch[] = [
+  ...notUnique,
+  {
+    find: 'if (this.#insert.run(',
+    replace: `globalThis.seen ??= new Set();
+      if (globalThis.seen.has(String(id))) return false;
+      globalThis.seen.add(String(id));
+      if (this.#insert.run(`,
+  },
+];

@@ -1,0 +1,169 @@
+import type { Files, Originals } from './originals.ts';
+import type { Random } from './random.ts';
+
+/** What has to come of a damage. */
+export type Expected =
+  /** It refuses to start; or it serves what is whole, and verify tells that something is missing. */
+  | 'told'
+  /** It refuses to start. */
+  | 'refused'
+  /** It serves all but exactly one entry. */
+  | 'one entry'
+  /** It serves what was in the database, and tells of the log. */
+  | 'database'
+  /** It serves the entries up to some place: the end of a log may rightly be torn. */
+  | 'prefix';
+
+/** One way to damage a store. */
+export type Damage = {
+  name: string;
+  /** Which of the originals is damaged. */
+  of: 'closed' | 'killed' | 'foreign' | 'newer';
+  expected: Expected;
+  make: (files: Required<Files>, random: Random, originals: Originals) => Files;
+};
+
+const pageBytes = 4096;
+const headerBytes = 100;
+const applicationOffset = 68;
+const versionOffset = 60;
+
+const flip = (bytes: Buffer, at: number, random: Random): void => {
+  bytes[at]! ^= 1 << random.whole(0, 7);
+};
+
+const flipSome = (bytes: Buffer, random: Random): void => {
+  for (let left = random.whole(1, 8); left > 0; left -= 1) {
+    flip(bytes, random.whole(0, bytes.length - 1), random);
+  }
+};
+
+/** Flips a bit in a text that is in the file once: SQLite leaves dead copies when it splits pages. */
+const flipText = (bytes: Buffer, random: Random): void => {
+  const places = new Map<string, number[]>();
+  for (const { 0: text, index } of bytes.toString('latin1').matchAll(/the text of \d+/g)) {
+    places.set(text, [...(places.get(text) ?? []), index]);
+  }
+  const [place] = random.pick([...places.values()].filter(({ length }) => length === 1));
+  flip(bytes, place! + random.whole(0, 10), random);
+};
+
+/** Flips a bit in a leaf of the index (https://sqlite.org/fileformat.html: it begins with 10). */
+const flipIndex = (bytes: Buffer, random: Random): void => {
+  const leaves = upToLength(bytes.length / pageBytes).filter((n) => bytes[n * pageBytes] === 10);
+  flip(bytes, random.pick(leaves) * pageBytes + random.whole(0, pageBytes - 1), random);
+};
+
+const upToLength = (length: number): number[] => Array.from({ length }, (_, n) => n);
+
+const pageOf = (bytes: Buffer, random: Random): Buffer => {
+  const from = random.whole(1, bytes.length / pageBytes - 1) * pageBytes;
+  return bytes.subarray(from, from + pageBytes);
+};
+
+const cutShort = (bytes: Buffer, random: Random): Buffer => {
+  const pages = random.whole(1, bytes.length / pageBytes - 1);
+  return bytes.subarray(0, pages * pageBytes - random.pick([0, 1, 1000]));
+};
+
+const noise = (random: Random, length: number): Buffer =>
+  Buffer.from(Array.from({ length }, () => random.whole(0, 255)));
+
+/** A change of the database file; what is left of the store stays as it is. */
+const onDatabase =
+  (change: (bytes: Buffer, random: Random) => Buffer | undefined | void): Damage['make'] =>
+  (files, random) => {
+    const bytes = Buffer.from(files.database);
+    return { log: files.log, database: change(bytes, random) ?? bytes };
+  };
+
+const onLog =
+  (change: (bytes: Buffer, random: Random) => Buffer | undefined | void): Damage['make'] =>
+  (files, random) => {
+    const bytes = Buffer.from(files.log);
+    return { database: files.database, log: change(bytes, random) ?? bytes };
+  };
+
+const damage = (
+  of: Damage['of'],
+  name: string,
+  expected: Expected,
+  make: Damage['make'],
+): Damage => ({ of, name, expected, make });
+
+/** Every damage; each time it is made it hits another place. */
+export const damages: readonly Damage[] = [
+  damage('closed', 'a flipped bit in a text', 'one entry', onDatabase(flipText)),
+  damage('closed', 'a flipped bit in the index', 'told', onDatabase(flipIndex)),
+  damage(
+    'closed',
+    'a flipped bit in the header',
+    'told',
+    onDatabase((bytes, random) => flip(bytes, random.whole(0, headerBytes - 1), random)),
+  ),
+  damage('closed', 'flipped bits', 'told', onDatabase(flipSome)),
+  damage('killed', 'flipped bits beside a log', 'told', onDatabase(flipSome)),
+  damage('closed', 'a file cut short', 'told', onDatabase(cutShort)),
+  damage('killed', 'a file cut short beside a log', 'told', onDatabase(cutShort)),
+  damage(
+    'closed',
+    'a file cut to a few bytes',
+    'refused',
+    onDatabase((bytes, random) => bytes.subarray(0, random.whole(1, headerBytes - 1))),
+  ),
+  damage('closed', 'an empty file', 'refused', () => ({ database: Buffer.alloc(0) })),
+  damage(
+    'closed',
+    'a page of zeros',
+    'told',
+    onDatabase((bytes, random) => void pageOf(bytes, random).fill(0)),
+  ),
+  damage(
+    'closed',
+    'a page in the wrong place',
+    'told',
+    onDatabase((bytes, random) => void pageOf(bytes, random).copy(pageOf(bytes, random))),
+  ),
+  damage(
+    'closed',
+    'noise behind the end',
+    'told',
+    onDatabase((bytes, random) => Buffer.concat([bytes, noise(random, 5000)])),
+  ),
+  damage('killed', 'no log after a kill', 'database', ({ database }) => ({ database })),
+  damage('killed', 'a log alone', 'refused', ({ log }) => ({ log })),
+  damage('killed', 'an older copy beside a newer log', 'told', ({ log }, _, { older }) => ({
+    ...older,
+    log,
+  })),
+  damage(
+    'killed',
+    'a flipped bit in the log',
+    'prefix',
+    onLog((bytes, random) => flip(bytes, random.whole(0, bytes.length - 1), random)),
+  ),
+  damage(
+    'killed',
+    'a log cut short',
+    'prefix',
+    onLog((bytes, random) => bytes.subarray(0, random.whole(0, bytes.length - 1))),
+  ),
+  damage('closed', 'a text file', 'refused', () => ({
+    database: Buffer.from('Hello\n'.repeat(2000)),
+  })),
+  damage('closed', 'noise', 'refused', (_, random) => ({ database: noise(random, 20_000) })),
+  damage(
+    'closed',
+    'no mark of mlog',
+    'refused',
+    onDatabase((bytes) => void bytes.writeUInt32BE(0, applicationOffset)),
+  ),
+  damage('foreign', 'a database of another program', 'refused', (files) => files),
+  damage(
+    'closed',
+    'a later format',
+    'refused',
+    onDatabase((bytes) => void bytes.writeUInt32BE(99, versionOffset)),
+  ),
+  damage('newer', 'a later format with a log', 'refused', (files) => files),
+];

@@ -1,0 +1,238 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import type { Reply } from '../support/http.ts';
+import type { StoredEntry } from '../support/writers.ts';
+import { openClients } from './clients.ts';
+import { type Damage, damages } from './damage.ts';
+import { type Files, makeOriginals, type Originals } from './originals.ts';
+import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
+import { inScene, type Run, type Scene, type Server } from './scene.ts';
+
+const pageMaxCount = 256;
+const triesMaxCount = 1000;
+
+const createCounts = () =>
+  createTally(
+    ['damaged', 'refused', 'served in part', 'served whole'],
+    [
+      'emptied',
+      'altered',
+      'repeated',
+      'untold',
+      'changed',
+      'unclear refusal',
+      'not refused',
+      'refused needlessly',
+      'whole not served',
+    ],
+  );
+type Counts = ReturnType<typeof createCounts>;
+
+const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
+  const rounds = pick({ short: 1, full: 25, control: 1 });
+  const kinds = damages.filter(pick({ short: () => true, full: () => true, control: isTelling }));
+  const tally = createCounts();
+  await inScene(build, async (scene) => {
+    const originals = await makeOriginals(scene);
+    for (let round = 0; round < rounds; round += 1) {
+      for (const damage of kinds) {
+        const { closed, killed, foreign, newer } = originals;
+        const files = { closed, killed, foreign, newer }[damage.of] as Required<Files>;
+        const damaged = damage.make(files, random, originals);
+        await judgeDamaged(scene, damage, damaged, originals, tally);
+        tally.did('damaged');
+      }
+    }
+  });
+  return tally.outcome();
+};
+
+/** A control needs no more than these to be caught. */
+const isTelling = ({ name }: Damage): boolean =>
+  ['a flipped bit in a text', 'no log after a kill', 'noise'].includes(name);
+
+const judgeDamaged = async (
+  scene: Scene,
+  damage: Damage,
+  files: Files,
+  originals: Originals,
+  tally: Counts,
+): Promise<void> => {
+  await place(scene, files);
+  const verified = await scene.run(['verify', '--store', `file:${scene.store}`]);
+  const isTold = verified.code !== 0;
+  if (isTold && !(await isUnchanged(scene, files)))
+    tally.found('changed', `${damage.name}: verify`);
+
+  await place(scene, files);
+  const server = await scene.start('logging');
+  const isReady = await server.ready.then(
+    () => true,
+    () => false,
+  );
+  if (isReady) {
+    await judgeServed(server, damage, originals, isTold, tally);
+    await server.kill();
+    return;
+  }
+  tally.did('refused');
+  const exit = await server.exited;
+  const refusal = { ...exit, stdout: '', stderr: server.child.stderr() };
+  judgeRefusal(refusal, scene.store, damage, tally);
+  if (!isTold) tally.found('untold', `${damage.name}: refused, but verify says nothing`);
+  if (!(await isUnchanged(scene, files))) tally.found('changed', `${damage.name}: serve`);
+};
+
+const judgeRefusal = (
+  { code, stderr }: Run,
+  store: string,
+  damage: Damage,
+  tally: Counts,
+): void => {
+  // What happened, to which file, and what to do about it, in one line.
+  const isClear = /^mlog: .+\. .+\.\n$/.test(stderr) && stderr.includes(store);
+  if (code === 0 || code === null || !isClear) {
+    tally.found('unclear refusal', `${damage.name}: ${code} ${stderr}`);
+  }
+  if (damage.expected !== 'refused' && damage.expected !== 'told') {
+    tally.found('refused needlessly', `${damage.name}: ${stderr}`);
+  }
+};
+
+const judgeServed = async (
+  server: Server,
+  { name, of, expected }: Damage,
+  { entries, closedCount }: Originals,
+  isTold: boolean,
+  tally: Counts,
+): Promise<void> => {
+  if (expected === 'refused') tally.found('not refused', name);
+  const stored = of === 'killed' ? entries : entries.slice(0, closedCount);
+  const served = await readWhole(server);
+  const left = new Set(stored.map(({ seq }) => seq));
+  let repeats = 0;
+  for (const { seq, id, txt } of served) {
+    const original = stored[seq - 1];
+    if (original?.id !== id || original.txt !== txt) {
+      tally.found('altered', `${name}: entry ${seq} is ${JSON.stringify([id, txt])}`);
+    } else if (!left.delete(seq)) {
+      repeats += 1;
+    }
+  }
+  if (repeats > 0) tally.found('repeated', `${name}: ${repeats} of ${served.length} entries`);
+  const missing = [...left];
+  tally.did(missing.length === 0 ? 'served whole' : 'served in part');
+  const told = isTold || expected === 'prefix';
+  if (missing.length > 0 && !told) tally.found('untold', `${name}: ${missing.length} missing`);
+  if (served.length === 0 && !told) tally.found('emptied', name);
+
+  const isWrong = {
+    told: false,
+    refused: false,
+    'one entry': missing.length !== 1,
+    database: missing.length !== stored.length - closedCount || missing[0] !== closedCount + 1,
+    prefix: missing.length > 0 && missing[0] !== stored.length - missing.length + 1,
+  }[expected];
+  if (isWrong) tally.found('whole not served', `${name}: missing ${missing.length}: ${missing[0]}`);
+};
+
+/** Reads all that is whole, as the hint of the error says: on behind what is damaged. */
+const readWhole = async ({ logging }: Server): Promise<StoredEntry[]> => {
+  const clients = openClients(1);
+  const read: StoredEntry[] = [];
+  const headers = { accept: 'application/x-ndjson' };
+  let after = 0;
+  let limit = pageMaxCount;
+  try {
+    const head = await clients.get(`${logging}/logging?last=0`, headers);
+    const lastSeq = Number(head.headers['mlog-last-seq']);
+    for (let tries = 0; tries < triesMaxCount && after < lastSeq; tries += 1) {
+      const url = `${logging}/logging?after=${after}&limit=${limit}`;
+      const entries = await clients.get(url, headers).then(toEntries, () => []);
+      read.push(...entries);
+      if (entries.length > 0) {
+        after = entries.at(-1)!.seq;
+        limit = Math.min(limit * 4, pageMaxCount);
+      } else if (limit > 1) {
+        // Something in it is damaged; closer to it there may be more that is not.
+        limit = Math.ceil(limit / 4);
+      } else {
+        after += 1;
+      }
+    }
+  } finally {
+    clients.close();
+  }
+  return read;
+};
+
+const toEntries = ({ status, text }: Reply): StoredEntry[] => {
+  const lines = status === 200 ? text.split('\n').filter(Boolean) : [];
+  return lines.map((line) => JSON.parse(line) as StoredEntry);
+};
+
+const paths = ({ store }: Scene): [keyof Files, string][] => [
+  ['database', store],
+  ['log', `${store}-wal`],
+];
+
+const place = async (scene: Scene, files: Files): Promise<void> => {
+  for (const [name, path] of paths(scene)) {
+    await rm(path, { force: true });
+    const bytes = files[name];
+    if (bytes) await writeFile(path, bytes);
+  }
+};
+
+const isUnchanged = async (scene: Scene, files: Files): Promise<boolean> => {
+  for (const [name, path] of paths(scene)) {
+    const bytes = await readFile(path).catch(() => undefined);
+    const before = files[name];
+    if (before ? !bytes?.equals(before) : bytes !== undefined) return false;
+  }
+  return true;
+};
+
+/** A damaged store is refused or told of; never is an empty one begun in its place. */
+export const proof: Proof = {
+  name: 'P18',
+  promise: 'A damaged store is never silently emptied',
+  crashModel: 'flipped bits, truncation, a missing log, a wrong file, a later format',
+  target: 'refuses with a hint and changes nothing, or serves what is whole; verify tells each',
+  needs: [],
+  run,
+  controls: [
+    {
+      name: 'no checksum',
+      catches: 'altered',
+      patches: [
+        { find: 'function sumOf(seq, id, txt) {', replace: 'function sumOf() { return 0;' },
+      ],
+    },
+    {
+      name: 'the lost log not looked for',
+      catches: 'untold',
+      patches: [
+        {
+          find: 'function findLostLog(',
+          replace: 'function findLostLog() {}\nfunction lookForLog(',
+        },
+      ],
+    },
+    {
+      name: 'a new store in place of one that cannot be read',
+      catches: 'not refused',
+      patches: [
+        {
+          find: 'async function openStoreFile(',
+          replace: `async function openStoreFile(path) {
+            return await openOrRefuse(path).catch(async () => {
+              await (await import('node:fs/promises')).rm(path, { force: true });
+              return await openOrRefuse(path);
+            });
+          }
+          async function openOrRefuse(`,
+        },
+      ],
+    },
+  ],
+};

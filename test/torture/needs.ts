@@ -1,0 +1,35 @@
+import { runCommand } from './command.ts';
+
+/** What a proof asks of the machine. */
+export type Need = 'mount' | 'loop' | 'strace';
+
+const mayMount = (): string | undefined =>
+  process.platform === 'linux' && process.getuid?.() === 0 ? undefined : 'root on Linux is needed';
+
+const checks: Record<Need, () => Promise<string | undefined>> = {
+  mount: async () => mayMount(),
+  loop: async () =>
+    mayMount() ?? (await works('losetup', ['-f'])) ?? (await works('mkfs.ext4', ['-V'])),
+  strace: async () =>
+    // Traces something, for there are machines that have strace and do not let it trace.
+    (await works('strace', ['-f', '--seccomp-bpf', '-o', '/dev/null', 'true'])) &&
+    'strace 5.3 or later is needed, and the right to trace',
+};
+
+const works = async (command: string, args: readonly string[]): Promise<string | undefined> => {
+  try {
+    await runCommand(command, args);
+    return undefined;
+  } catch (error) {
+    return `${command} does not work here: ${(error as Error).message}`;
+  }
+};
+
+/** Says why this machine cannot run a proof; undefined where it can. */
+export const whyNot = async (needs: readonly Need[]): Promise<string | undefined> => {
+  for (const need of needs) {
+    const reason = await checks[need]();
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+};

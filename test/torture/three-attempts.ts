@@ -1,0 +1,215 @@
+import type { Reply } from '../support/http.ts';
+import { type Fate, startReferenceLogging } from '../support/reference.ts';
+import { readEntries } from '../support/writers.ts';
+import type { Patch } from './build.ts';
+import { openClients, types } from './clients.ts';
+import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
+import { inScene, type Scene, type Server } from './scene.ts';
+
+const attemptTimeoutMs = 500;
+const delayMs = 2000;
+const toleranceMs = 200;
+const slackMs = 1000;
+
+const createCounts = () =>
+  createTally(
+    ['failures', 'tries'],
+    ['wrong tries', 'other id', 'wrong gaps', 'wrong answers', 'too long', 'doubled'],
+  );
+type Counts = ReturnType<typeof createCounts>;
+
+/** One way in which a logging service fails, and what the facade has to make of it. */
+type Failure = {
+  name: string;
+  /** What becomes of the n-th attempt, at a stand-in that listens. */
+  fate?: (n: number) => Fate;
+  /** A service of mlog that is stopped by SIGSTOP; without it and a fate, nothing listens. */
+  isStopped?: true;
+  tries: number;
+  status: number;
+  /** How long one attempt takes until it has failed. */
+  attemptMs: number;
+};
+
+const always = (fate: Fate) => (): Fate => fate;
+const unknown = { tries: 3, status: 500 } as const;
+
+const failures: readonly Failure[] = [
+  { name: 'refuses the connection', ...unknown, attemptMs: 0 },
+  { name: 'stopped by SIGSTOP', isStopped: true, ...unknown, attemptMs: attemptTimeoutMs },
+  { name: 'hangs', fate: always('hang'), ...unknown, attemptMs: attemptTimeoutMs },
+  { name: 'resets', fate: always('reset'), ...unknown, attemptMs: 0 },
+  { name: 'half a body', fate: always('half-body'), ...unknown, attemptMs: 0 },
+  { name: 'garbage', fate: always('garbage'), ...unknown, attemptMs: 0 },
+  { name: 'answers 500', fate: always({ status: 500 }), ...unknown, attemptMs: 0 },
+  { name: 'answers 503', fate: always({ status: 503 }), ...unknown, attemptMs: 0 },
+  {
+    name: 'answers 429',
+    fate: always({ status: 429, headers: { 'retry-after': '1' } }),
+    ...unknown,
+    attemptMs: 0,
+  },
+  { name: 'answers 400', fate: always({ status: 400 }), tries: 1, status: 400, attemptMs: 0 },
+  { name: 'answers 404', fate: always({ status: 404 }), tries: 1, status: 404, attemptMs: 0 },
+  {
+    name: 'loses the first reply',
+    fate: (n) => (n === 1 ? 'drop-reply' : 'store'),
+    tries: 2,
+    status: 200,
+    attemptMs: 0,
+  },
+  {
+    name: 'comes back for the third',
+    fate: (n) => (n < 3 ? { status: 500 } : 'store'),
+    tries: 3,
+    status: 200,
+    attemptMs: 0,
+  },
+];
+
+/** A control needs no more than these to be caught. */
+const isTelling = ({ name }: Failure): boolean => ['answers 500', 'answers 400'].includes(name);
+
+const run = async ({ build, pick }: Scale): Promise<Outcome> => {
+  const rounds = pick({ short: 1, full: 10, control: 1 });
+  const tried = failures.filter(pick({ short: () => true, full: () => true, control: isTelling }));
+  const tally = createCounts();
+  for (let round = 0; round < rounds; round += 1) {
+    await inScene(build, async (scene) => {
+      const ready: Ready[] = [];
+      for (const failure of tried) ready.push(await openOne(scene, failure));
+      // One facade each, and all at once: most of the time is spent waiting.
+      await Promise.all(ready.map((each) => tryOne(each, tally)));
+    });
+  }
+  return tally.outcome();
+};
+
+/** A facade that has sent a first message well, to a service that fails from then on. */
+type Ready = {
+  failure: Failure;
+  send: (id: string) => Promise<Reply>;
+  /** When each attempt began or ended, whichever can be seen. */
+  times: () => number[];
+  /** The ids that came in, where that can be seen. */
+  idsTried: () => (string | null)[];
+  /** Mends the service and gives the ids that are stored, where there is one to mend. */
+  mend: () => Promise<string[]>;
+};
+
+const openOne = async (scene: Scene, failure: Failure): Promise<Ready> => {
+  const { fate } = failure;
+  const reference = fate && (await openReference(scene, fate));
+  const store = `${scene.store}-${failure.name}`;
+  const logging = reference ? undefined : await scene.serve('logging', { store });
+  const url = reference?.url ?? logging!.logging;
+  const args = ['--logging', url, '--attempt-timeout-ms', String(attemptTimeoutMs)];
+  const facade = await scene.serve('facade', { args });
+  const clients = openClients(1);
+  scene.defer(clients.close);
+  const send = async (id: string): Promise<Reply> => {
+    const body = JSON.stringify({ id, txt: 'Its me' });
+    return await clients.post(facade.facade, { type: types.json, body });
+  };
+  await send('before');
+  if (failure.isStopped) process.kill(logging!.pid, 'SIGSTOP');
+  else await logging?.kill();
+
+  const posts = () => reference?.posts.slice(1);
+  return {
+    failure,
+    send,
+    times: () => posts()?.map(({ at }) => at) ?? attemptTimes(facade),
+    idsTried: () => posts()?.map(({ id }) => id) ?? [],
+    mend: async () => {
+      if (!failure.isStopped) return [];
+      process.kill(logging!.pid, 'SIGCONT');
+      return (await readEntries(logging!.logging)).map(({ id }) => id);
+    },
+  };
+};
+
+/** A stand-in that stores its first message and fails from the second one on. */
+const openReference = async (scene: Scene, fate: (n: number) => Fate) => {
+  const reference = await startReferenceLogging({
+    onPost: ({ n }) => (n === 1 ? 'store' : fate(n - 1)),
+  });
+  scene.defer(reference.close);
+  return reference;
+};
+
+const tryOne = async (ready: Ready, tally: Counts): Promise<void> => {
+  const { name, tries, attemptMs, status: expected } = ready.failure;
+  const began = performance.now();
+  const { status, text } = await ready.send('the id');
+  const tookMs = performance.now() - began;
+  const times = ready.times();
+  tally.did('failures');
+  tally.did('tries', times.length);
+
+  if (times.length !== tries) tally.found('wrong tries', `${name}: ${times.length}`);
+  const gaps = times.slice(1).map((time, n) => time - times[n]! - attemptMs);
+  for (const gap of gaps) {
+    if (Math.abs(gap - delayMs) > toleranceMs) tally.found('wrong gaps', `${name}: ${gap} ms`);
+  }
+  for (const id of ready.idsTried()) {
+    if (id !== 'the id') tally.found('other id', `${name}: ${id}`);
+  }
+  const isHonest = status !== 500 || /"error":".*unknown.*","id":"the id"/.test(text);
+  if (status !== expected || !isHonest) tally.found('wrong answers', `${name}: ${status} ${text}`);
+  const longestMs = tries * attemptMs + (tries - 1) * delayMs + slackMs;
+  if (tookMs > longestMs) tally.found('too long', `${name}: ${tookMs} ms`);
+
+  const stored = await ready.mend();
+  if (new Set(stored).size !== stored.length) tally.found('doubled', `${name}: ${stored.join()}`);
+};
+
+/** When the facade said that an attempt had failed. */
+const attemptTimes = ({ child }: Server): number[] =>
+  child
+    .stderr()
+    .split('\n')
+    .filter((line) => line.includes('"attempt":'))
+    .map((line) => Date.parse((JSON.parse(line) as { time: string }).time));
+
+const atOnce: readonly Patch[] = [{ find: 'minTimeout: retryDelayMs', replace: 'minTimeout: 0' }];
+
+/** A facade tries three times, two seconds apart, under one id, and then says what it knows. */
+export const proof: Proof = {
+  name: 'P6',
+  promise: '3 attempts, 2 s apart, then an honest error',
+  crashModel: 'network refused, reset, silent, cut; a stopped process; replies of failure',
+  target: 'exactly 3 tries (1 on a 4xx), same id, gaps 2.0 ± 0.2 s, a bounded total',
+  needs: [],
+  run,
+  controls: [
+    {
+      name: 'no retry',
+      catches: 'wrong tries',
+      patches: [{ find: 'retries: attemptsMax - 1', replace: 'retries: 0' }],
+    },
+    { name: 'retries at once', catches: 'wrong gaps', patches: atOnce },
+    {
+      name: 'retries on a 4xx',
+      catches: 'wrong tries',
+      patches: [
+        ...atOnce,
+        {
+          find: 'shouldRetry: ({ error }) => toMlogError(error).retryable',
+          replace: 'shouldRetry: () => true',
+        },
+      ],
+    },
+    {
+      name: 'another id with each attempt',
+      catches: 'other id',
+      patches: [
+        ...atOnce,
+        {
+          find: 'async function appendOne({ id, txt }) {',
+          replace: 'async function appendOne({ id, txt }) { id = crypto.randomUUID();',
+        },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,10 @@
+import { defineConfig } from 'tsup';
+
+export default defineConfig({
+  entry: { torture: 'test/torture/torture.ts' },
+  outDir: 'dist/torture',
+  format: 'esm',
+  target: 'node20',
+  splitting: false,
+  silent: true,
+});

@@ -1,0 +1,103 @@
+import type { Builds } from './build.ts';
+import { whyNot } from './needs.ts';
+import { type Form, isKept, type Outcome, type Proof, type Scale } from './proof.ts';
+import { createRandom } from './random.ts';
+import { closeAllScenes } from './scene.ts';
+
+/** How a run is made. */
+export type RunOptions = {
+  form: 'short' | 'full';
+  seed: number;
+  minutes: number;
+  builds: Builds;
+};
+
+/** What became of a control. */
+export type ControlVerdict = {
+  name: string;
+  isCaught: boolean;
+  /** The fault that it was to raise, and how often it rose; or why it did not run. */
+  seen: string;
+};
+
+/** What became of a proof and its controls. */
+export type Verdict = {
+  proof: Proof;
+  status: 'passed' | 'failed' | 'skipped';
+  /** Why it was skipped, or why it could not be run to its end. */
+  reason: string | undefined;
+  outcome: Outcome | undefined;
+  controls: readonly ControlVerdict[];
+  seconds: number;
+};
+
+const deadlineMs = { short: 180_000, control: 120_000, full: 3_600_000 } as const;
+
+/** Runs a proof on the whole build, then its controls on broken ones. */
+export const judgeProof = async (proof: Proof, options: RunOptions): Promise<Verdict> => {
+  const began = performance.now();
+  const verdict = (status: Verdict['status'], rest: Partial<Verdict> = {}): Verdict => ({
+    proof,
+    status,
+    reason: undefined,
+    outcome: undefined,
+    controls: [],
+    seconds: Math.round((performance.now() - began) / 1000),
+    ...rest,
+  });
+
+  const missing = await whyNot(proof.needs);
+  if (missing !== undefined) return verdict('skipped', { reason: missing });
+  try {
+    const outcome = await runWith(proof, options.form, options.builds.whole, options);
+    const controls: ControlVerdict[] = [];
+    for (const control of proof.controls) {
+      controls.push(await judgeControl(proof, control, options));
+    }
+    const isPassed = isKept(outcome) && controls.every(({ isCaught }) => isCaught);
+    return verdict(isPassed ? 'passed' : 'failed', { outcome, controls });
+  } catch (error) {
+    return verdict('failed', { reason: reasonOf(error) });
+  }
+};
+
+/** A control is caught by the fault it raises; that a broken build cannot be run is not enough. */
+const judgeControl = async (
+  proof: Proof,
+  { name, patches, catches }: Proof['controls'][number],
+  options: RunOptions,
+): Promise<ControlVerdict> => {
+  try {
+    const build = await options.builds.breakWith(patches);
+    const { faults } = await runWith(proof, 'control', build, options);
+    const count = faults[catches] ?? 0;
+    return { name, isCaught: count > 0, seen: `${count} ${catches}` };
+  } catch (error) {
+    return { name, isCaught: false, seen: reasonOf(error) };
+  }
+};
+
+const runWith = async (
+  proof: Proof,
+  form: Form,
+  build: Scale['build'],
+  { seed, minutes }: RunOptions,
+): Promise<Outcome> => {
+  const random = createRandom(seed, `${proof.name} ${form}`);
+  let late: NodeJS.Timeout | undefined;
+  const isLate = new Promise<never>((_, reject) => {
+    const timeoutMs = deadlineMs[form] + minutes * 60_000;
+    late = setTimeout(() => reject(new Error('It took far too long')), timeoutMs);
+  });
+  try {
+    const scale: Scale = { form, build, random, minutes, pick: (sizes) => sizes[form] };
+    return await Promise.race([proof.run(scale), isLate]);
+  } finally {
+    clearTimeout(late);
+    // A run that was broken off may have left something open.
+    await closeAllScenes();
+  }
+};
+
+const reasonOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
