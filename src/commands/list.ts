@@ -2,7 +2,7 @@ import { parseWholeNumber, readSettings, flagOf } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import type { HttpClient, HttpStream } from '../http/client.ts';
 import { mediaTypes, splitLines } from '../http/formats.ts';
-import type { Entry } from '../message.ts';
+import { lineMaxLength, parseEntry } from '../http/ndjson-client.ts';
 import { toVisible, toVisibleJson } from '../observe/visible.ts';
 import { facadeError, withFacade } from './facade-client.ts';
 import { print } from './print.ts';
@@ -14,9 +14,6 @@ export interface ListOptions {
   readonly last?: string;
   readonly json?: boolean;
 }
-
-/** A line of the list is one entry; none is longer than this. */
-const lineMaxLength = 256 * 1024 * 1024;
 
 /** Prints the messages, a text a line, or an entry a line as JSON. */
 export async function list(options: ListOptions): Promise<void> {
@@ -32,26 +29,29 @@ export async function list(options: ListOptions): Promise<void> {
     if (stream.status !== 200)
       throw facadeError({ ...stream, text: await textOf(stream) }, client.url);
     if (stream.header('content-type').startsWith(mediaTypes.ndjson)) {
-      await printEntries(stream, options);
+      await printEntries(stream, options, client);
     } else {
       await printTexts(stream, options, query !== '', client);
     }
   });
 }
 
-async function printEntries(stream: HttpStream, { json }: ListOptions): Promise<void> {
+async function printEntries(
+  stream: HttpStream,
+  { json }: ListOptions,
+  { url }: HttpClient,
+): Promise<void> {
   for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
     // Such a line comes cut, and nothing has entries as long.
     if (lines.some(({ length }) => length > lineMaxLength)) {
       throw new MlogError('failed_precondition', 'The reply is no list of messages.');
     }
-    const text = json ? lines.map(toVisibleJson) : lines.map(toText);
+    const text = lines.map((line) => {
+      const { txt } = parseEntry(line, url);
+      return json ? toVisibleJson(line) : toVisible(txt);
+    });
     if (!(await print(`${text.join('\n')}\n`))) return;
   }
-}
-
-function toText(line: string): string {
-  return toVisible((JSON.parse(line) as Entry).txt);
 }
 
 /** Prints the list of a facade over a reference logging service, which has texts and no more. */

@@ -6,7 +6,7 @@ import { mediaTypes, splitLines, toJsonLine } from './formats.ts';
 import { isProblem, problemError, statusError } from './problem.ts';
 
 /** No entry is longer; a text of the largest size that can be set would not fit a string. */
-const lineMaxLength = 256 * 1024 * 1024;
+export const lineMaxLength = 256 * 1024 * 1024;
 
 /** The journal of a logging service that is mlog: many messages a request, entries in pages. */
 export function createNdjsonJournal(client: HttpClient): Journal {

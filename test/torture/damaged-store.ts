@@ -60,8 +60,8 @@ const judgeDamaged = async (
   await place(scene, files);
   const verified = await scene.run(['verify', '--store', `file:${scene.store}`]);
   const isTold = verified.code !== 0;
-  if (isTold && !(await isUnchanged(scene, files)))
-    tally.found('changed', `${damage.name}: verify`);
+  const isLeft = await isUnchanged(scene, files);
+  if (isTold && !isLeft) tally.found('changed', `${damage.name}: verify`);
 
   await place(scene, files);
   const server = await scene.start('logging');
@@ -176,6 +176,7 @@ const paths = ({ store }: Scene): [keyof Files, string][] => [
 ];
 
 const place = async (scene: Scene, files: Files): Promise<void> => {
+  await rm(`${scene.store}-shm`, { force: true });
   for (const [name, path] of paths(scene)) {
     await rm(path, { force: true });
     const bytes = files[name];

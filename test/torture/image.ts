@@ -1,5 +1,5 @@
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { runCommand } from './command.ts';
 import type { Scene } from './scene.ts';
 
@@ -61,7 +61,7 @@ const writesDone = async (file: string): Promise<string> => {
     if (!device.startsWith('loop')) continue;
     const folder = join('/sys/block', device);
     const behind = await readFile(join(folder, 'loop/backing_file'), 'utf8').catch(() => '');
-    if (basename(behind.trim()) !== basename(file) || behind.trim() !== file) continue;
+    if (behind.trim() !== file) continue;
     const counts = (await readFile(join(folder, 'stat'), 'utf8')).trim().split(/\s+/);
     return counts[4]!;
   }

@@ -1,5 +1,5 @@
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { readEntries, type StoredEntry } from '../support/writers.ts';
 import { openClients, types } from './clients.ts';
@@ -66,7 +66,6 @@ export const makeOriginals = async (scene: Scene): Promise<Originals> => {
     `${scene.store}-foreign`,
     'CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)',
   );
-  await copyFile(scene.store, `${scene.store}-newer`);
   await writeFile(`${scene.store}-newer`, closed.database!);
   const newer = await withLog(`${scene.store}-newer`, 'PRAGMA user_version = 99');
   return { closed, killed, older, foreign, newer, entries, closedCount: 2 * partCount };
