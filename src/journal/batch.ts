@@ -83,9 +83,10 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
         },
         async (error: unknown) => {
           if (batch.length > 1 && isRefusal(error)) return await writeOneByOne(batch);
-          // Who waits behind a batch that got no answer has waited as long; each tries again by
-          // itself, and has its three attempts in bounded time.
-          const waited = toMlogError(error).retryable ? queue.splice(0) : [];
+          // Who waits behind a batch that got no answer in time has waited as long, and would wait
+          // once more. Behind one that failed at once, all others go on: theirs may come through.
+          const isLate = toMlogError(error).code === 'deadline_exceeded';
+          const waited = isLate ? queue.splice(0) : [];
           for (const { reject } of [...batch, ...waited]) reject(error);
         },
       )

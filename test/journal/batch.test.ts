@@ -118,7 +118,8 @@ describe('withBatch', () => {
 
 describe('withBatch over a journal that does not answer', () => {
   it('lets nobody wait for one batch after the other', async () => {
-    const { journal, batches, letGo } = heldJournal(() => new MlogError('unavailable', 'gone'));
+    const late = new MlogError('deadline_exceeded', 'No answer in time.');
+    const { journal, batches, letGo } = heldJournal(() => late);
     const batched = withBatch(journal, { ...options, batchMaxCount: 1 });
     const outcomes = Promise.allSettled(
       ['a', 'b', 'c', 'd', 'e'].map((id) => batched.append([message(id)])),
@@ -129,6 +130,26 @@ describe('withBatch over a journal that does not answer', () => {
     await letGo();
     expect((await outcomes).map(({ status }) => status)).toEqual(Array(5).fill('rejected'));
     expect(batches).toEqual([['a'], ['b']]);
+  });
+
+  it('lets the others try when one batch fails at once', async () => {
+    let failures = 2;
+    const { journal, letGo } = heldJournal(() =>
+      (failures -= 1) >= 0 ? new MlogError('unavailable', 'reset') : undefined,
+    );
+    const batched = withBatch(journal, { ...options, batchMaxCount: 1 });
+    const outcomes = Promise.allSettled(
+      ['a', 'b', 'c', 'd'].map((id) => batched.append([message(id)])),
+    );
+    await turn();
+    await turn();
+    for (let count = 0; count < 4; count += 1) await letGo();
+    expect((await outcomes).map(({ status }) => status)).toEqual([
+      'rejected',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ]);
   });
 });
 
