@@ -110,7 +110,6 @@ export const proof: Proof = {
         {
           find: 'throw new MlogError("invalid_argument", "The body is not valid UTF-8.");',
           replace: 'void 0;',
-          times: 2,
         },
       ],
     },

@@ -90,7 +90,7 @@ type Ready = {
   failure: Failure;
   send: (id: string) => Promise<Reply>;
   /** When each attempt began or ended, whichever can be seen. */
-  times: () => number[];
+  times: () => Promise<number[]>;
   /** The ids that came in, where that can be seen. */
   idsTried: () => (string | null)[];
   /** Mends the service and gives the ids that are stored, where there is one to mend. */
@@ -119,7 +119,7 @@ const openOne = async (scene: Scene, failure: Failure): Promise<Ready> => {
   return {
     failure,
     send,
-    times: () => posts()?.map(({ at }) => at) ?? attemptTimes(facade),
+    times: async () => posts()?.map(({ at }) => at) ?? (await attemptTimes(facade, failure.tries)),
     idsTried: () => posts()?.map(({ id }) => id) ?? [],
     mend: async () => {
       if (!failure.isStopped) return [];
@@ -143,7 +143,7 @@ const tryOne = async (ready: Ready, tally: Counts): Promise<void> => {
   const began = performance.now();
   const { status, text } = await ready.send('the id');
   const tookMs = performance.now() - began;
-  const times = ready.times();
+  const times = await ready.times();
   tally.did('failures');
   tally.did('tries', times.length);
 
@@ -164,13 +164,18 @@ const tryOne = async (ready: Ready, tally: Counts): Promise<void> => {
   if (new Set(stored).size !== stored.length) tally.found('doubled', `${name}: ${stored.join()}`);
 };
 
-/** When the facade said that an attempt had failed. */
-const attemptTimes = ({ child }: Server): number[] =>
-  child
-    .stderr()
-    .split('\n')
-    .filter((line) => line.includes('"attempt":'))
-    .map((line) => Date.parse((JSON.parse(line) as { time: string }).time));
+/** When the facade said that an attempt had failed; its diagnostics may come behind its reply. */
+const attemptTimes = async ({ child }: Server, wanted: number): Promise<number[]> => {
+  const told = (): number[] =>
+    child
+      .stderr()
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => line.includes('"attempt":'))
+      .map((line) => Date.parse((JSON.parse(line) as { time: string }).time));
+  await child.waitFor(() => told().length >= wanted || undefined, 1_000).catch(() => {});
+  return told();
+};
 
 const atOnce: readonly Patch[] = [{ find: 'minTimeout: retryDelayMs', replace: 'minTimeout: 0' }];
 
