@@ -120,6 +120,7 @@ describe('a logging service that is away', () => {
     expect(id).toMatch(uuid);
     expect(error).toMatch(/unknown.*safe/);
 
+    await facade.waitForLine((line) => line['attempt'] === 3, 5_000);
     const attempts = facade.lines().filter((line) => line['attempt'] !== undefined);
     expect(attempts.map(({ level, attempt }) => [level, attempt])).toStrictEqual([
       ['warn', 1],

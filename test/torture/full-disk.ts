@@ -63,8 +63,13 @@ const fillOften = async (
     await free(disk);
     await checkFreed(server, `first ${cycle}`, writers, tally);
   }
+  const recovered = writers.progress(writersCount).then(
+    () => true,
+    () => false,
+  );
+  const goesOn = await Promise.race([recovered, server.exited.then(() => false)]);
   if (hasEnded) tally.found('ended', server.child.stderr().slice(-300));
-  else await writers.progress(writersCount).catch(() => tally.found('no recovery', 'at the end'));
+  else if (!goesOn) tally.found('no recovery', 'at the end');
   await writers.stop();
 
   for (const refusal of writers.refusals) {
