@@ -122,7 +122,8 @@ export async function syncFile(path: string, flags = 'r+'): Promise<void> {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Syncs the names in a folder to its disk. */
+export async function syncFolder(path: string): Promise<void> {
   // Windows opens no folder, and keeps the names in it without being asked.
   if (process.platform !== 'win32') await syncFile(path, 'r');
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { open, readlink, realpath, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { hasErrno, MlogError } from '../errors.ts';
 import {
   applicationId,
@@ -7,6 +8,7 @@ import {
   removeDrafts,
   schemaVersion,
   syncFile,
+  syncFolder,
 } from './sqlite-create.ts';
 import { damagedError, formatError, toOpenError, unreadableError } from './sqlite-errors.ts';
 import { openDatabase, resultCode, resultCodes, type Database } from './sqlite-driver.ts';
@@ -43,7 +45,10 @@ export async function openStoreFile(path: string): Promise<OpenedStore> {
     const warning = hasLog ? undefined : findLostLog(database, path);
     configure(database);
     await removeDrafts(path).catch(() => {});
-    return { database, warning, needsCheckpoint: !unlessFull(() => checkpoint(database)) };
+    const needsCheckpoint = !unlessFull(() => checkpoint(database));
+    // For the name of the new log. SQLite does it too, but goes on when it fails.
+    await syncFolder(dirname(path));
+    return { database, warning, needsCheckpoint };
   } catch (error) {
     throw toOpenError(error, path);
   }
