@@ -181,7 +181,22 @@ export function checkpoint(database: Database): void {
     database.exec('PRAGMA wal_checkpoint(RESTART)');
   } finally {
     // Also when that failed: whoever closes the file then merges the log, and the answer with it.
-    database.exec('UPDATE state SET needs_log = 0');
+    answerInLog(database);
+  }
+}
+
+/** Says in the log that the file does not need it; once more where the disk failed only once. */
+function answerInLog(database: Database): void {
+  const answer = 'UPDATE state SET needs_log = 0';
+  try {
+    database.exec(answer);
+  } catch (error) {
+    try {
+      database.exec(answer);
+    } catch {
+      // A disk that goes on failing lets no close merge the log either.
+    }
+    throw error;
   }
 }
 
