@@ -1,9 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { startServer, stopInOrder } from '../system/processes.js';
 import { packageVersion } from '../system/programs.js';
 import { bare } from './bare.js';
 
-const program = new URL('../servers/proxy.js', import.meta.url).pathname;
+const program = fileURLToPath(new URL('../servers/proxy.js', import.meta.url));
 
 /** What two processes of Node can do at most: node:http, an undici Pool, and the bare server. */
 export const bareProxy = {

@@ -1,7 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { startServer } from '../system/processes.js';
 
-const program = new URL('../servers/bare.js', import.meta.url).pathname;
+const program = fileURLToPath(new URL('../servers/bare.js', import.meta.url));
 
 /** What Node can do at most: a node:http server that reads the body and answers a constant. */
 export const bare = {

@@ -1,9 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { runProgram, startServer } from '../system/processes.js';
 import { packageVersion } from '../system/programs.js';
 
-const program = new URL('../servers/fastify.js', import.meta.url).pathname;
-const packages = new URL('..', import.meta.url).pathname;
+const program = fileURLToPath(new URL('../servers/fastify.js', import.meta.url));
+const packages = fileURLToPath(new URL('..', import.meta.url));
 const buildTimeoutMs = 300_000;
 const standIn = '@photostructure/sqlite';
 

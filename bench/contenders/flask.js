@@ -1,8 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { plainEnvironment, startServer, stopInOrder } from '../system/processes.js';
 
-const services = new URL('../../test/support/reference/', import.meta.url).pathname;
+const services = fileURLToPath(new URL('../../test/support/reference/', import.meta.url));
 
 /** The pair that mlog took its replies from: two Flask services, messages in memory. */
 export const flask = {

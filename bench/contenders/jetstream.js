@@ -1,9 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram, startServer } from '../system/processes.js';
 import { findProgram, missingPrograms, programVersion } from '../system/programs.js';
 
-const program = new URL('../load/jetstream.js', import.meta.url).pathname;
+const program = fileURLToPath(new URL('../load/jetstream.js', import.meta.url));
 const slackMs = 15_000;
 
 /** NATS JetStream: a subject per id, taken only while it is empty; published from Node. */

@@ -1,7 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { runProgram } from '../system/processes.js';
 import { findProgram } from '../system/programs.js';
 
-const script = new URL('post.lua', import.meta.url).pathname;
+const script = fileURLToPath(new URL('post.lua', import.meta.url));
 const slackMs = 15_000;
 
 /** Posts one body over and over with wrk; see `postForms`. */

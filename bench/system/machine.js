@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { fileSystemOf } from './folders.js';
@@ -25,7 +26,7 @@ export async function describeMlog() {
   const { version } = JSON.parse(readFileSync(new URL('package.json', repository), 'utf8'));
   try {
     const git = (...args) =>
-      runProgram('git', ['-C', repository.pathname, ...args], { timeoutMs: 5_000 });
+      runProgram('git', ['-C', fileURLToPath(repository), ...args], { timeoutMs: 5_000 });
     const commit = (await git('rev-parse', '--short', 'HEAD')).trim();
     const changed = (await git('status', '--porcelain', '--', 'src', 'package.json')).trim();
     return `${version} (${commit}${changed && ', with changes'})`;

@@ -1,11 +1,12 @@
+import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startServer } from './processes.js';
 
 /** The program that is measured. */
-export const mlogProgram = new URL('../../bin/mlog.js', import.meta.url).pathname;
+export const mlogProgram = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
 
-const built = new URL('../../dist/mlog.js', import.meta.url).pathname;
+const built = fileURLToPath(new URL('../../dist/mlog.js', import.meta.url));
 
 /** Says what is missing to run mlog; undefined when nothing is. */
 export function missingMlog() {

@@ -68,6 +68,8 @@ const fillOften = async (
     () => false,
   );
   const goesOn = await Promise.race([recovered, server.exited.then(() => false)]);
+  // A process that is about to end has closed its doors before.
+  if (!goesOn) await Promise.race([server.exited, sleep(2_000)]);
   if (hasEnded) tally.found('ended', server.child.stderr().slice(-300));
   else if (!goesOn) tally.found('no recovery', 'at the end');
   await writers.stop();
