@@ -86,6 +86,13 @@ export function toMlogError(error: unknown): MlogError {
   });
 }
 
+/** Adds facts for the reader to an error of ours; any other error stays as it is. */
+export function addDetails(error: unknown, more: MlogError['details']): unknown {
+  if (!(error instanceof MlogError)) return error;
+  const { code, message, hint, details, cause } = error;
+  return new MlogError(code, message, { hint, details: { ...details, ...more }, cause });
+}
+
 /** Says whether a Node system error carries this code, such as `ENOENT`. */
 export function hasErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));

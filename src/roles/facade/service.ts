@@ -1,4 +1,4 @@
-import { MlogError } from '../../errors.ts';
+import { addDetails, MlogError } from '../../errors.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
 import { createId, parseId, parseMessage, type Message, type TextLimit } from '../../message.ts';
 
@@ -30,20 +30,14 @@ export function createFacadeService(journal: Journal, limit: TextLimit): FacadeS
     },
     async send({ id, txt }) {
       const [result] = await journal.append([{ id, txt }]).catch((error: unknown) => {
-        throw withId(error, id);
+        // With the id its reader can send the message again.
+        throw addDetails(error, { id });
       });
       if (result?.status === 'conflict') throw conflictError(result);
       return { id, txt, isRepeat: result?.status === 'duplicate' };
     },
     sendAll: (messages) => journal.append(messages),
   };
-}
-
-/** Adds the id to an error, so that its reader can send the message again under it. */
-function withId(error: unknown, id: string): unknown {
-  if (!(error instanceof MlogError)) return error;
-  const { code, message, hint, details, cause } = error;
-  return new MlogError(code, message, { hint, details: { ...details, id }, cause });
 }
 
 function conflictError({ id, seq }: AppendResult): MlogError {

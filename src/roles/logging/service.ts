@@ -1,4 +1,4 @@
-import { MlogError } from '../../errors.ts';
+import { addDetails, MlogError } from '../../errors.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
 import { createId, parseMessage, type Entry, type Message, type TextLimit } from '../../message.ts';
 
@@ -17,7 +17,9 @@ export interface LoggingService {
 /** Makes the service over a journal. */
 export function createLoggingService(journal: Journal, limit: TextLimit): LoggingService {
   async function log(message: Message): Promise<AppendResult> {
-    const [result] = await journal.append([message]);
+    const [result] = await journal.append([message]).catch((error: unknown) => {
+      throw addDetails(error, { id: message.id });
+    });
     return result!;
   }
 
