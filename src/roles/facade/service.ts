@@ -1,4 +1,5 @@
 import { addDetails, MlogError } from '../../errors.ts';
+import { conflictError } from '../../journal/conflict.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
 import { createId, parseId, parseMessage, type Message, type TextLimit } from '../../message.ts';
 
@@ -38,11 +39,4 @@ export function createFacadeService(journal: Journal, limit: TextLimit): FacadeS
     },
     sendAll: (messages) => journal.append(messages),
   };
-}
-
-function conflictError({ id, seq }: AppendResult): MlogError {
-  return new MlogError('conflict', 'Another text is kept under this id; it was left as it is.', {
-    hint: 'Send this text under an id of its own.',
-    details: { id, ...(seq !== undefined && { seq }) },
-  });
 }

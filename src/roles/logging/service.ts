@@ -1,4 +1,5 @@
 import { addDetails, MlogError } from '../../errors.ts';
+import { conflictError } from '../../journal/conflict.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
 import { createId, parseMessage, type Entry, type Message, type TextLimit } from '../../message.ts';
 
@@ -27,19 +28,12 @@ export function createLoggingService(journal: Journal, limit: TextLimit): Loggin
     parse: ({ id, txt }) => parseMessage(id === undefined ? createId() : id, txt, limit),
     log,
     async logEntry(message) {
-      const { status, seq } = await log(message);
-      if (status === 'conflict') throw conflictError(seq);
+      const result = await log(message);
+      if (result.status === 'conflict') throw conflictError(result);
       const entry = await journal.get(message.id);
       if (!entry) throw new MlogError('not_found', 'The message is kept no longer.');
-      return { ...entry, status };
+      return { ...entry, status: result.status };
     },
     logAll: (messages) => journal.append(messages),
   };
-}
-
-function conflictError(seq: number | undefined): MlogError {
-  return new MlogError('conflict', 'Another text is kept under this id; it was left as it is.', {
-    hint: 'Send this text under an id of its own.',
-    ...(seq !== undefined && { details: { seq } }),
-  });
 }
