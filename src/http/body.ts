@@ -29,7 +29,7 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
 
     function fail(error: MlogError): void {
       bodies.delete(late);
-      request.off('data', onData).off('end', onEnd).off('close', onClose);
+      request.off('data', onData).off('end', onEnd);
       // What still comes is read and dropped, so that the client gets to read the reply.
       request.resume();
       reject(error);
@@ -41,11 +41,11 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
     }
     function onEnd(): void {
       bodies.delete(late);
-      request.off('close', onClose);
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     }
     function onClose(): void {
-      fail(goneError());
+      // It closes after its end, too; to stop listening for that would cost more.
+      if (bodies.has(late)) fail(goneError());
     }
 
     if (Number(request.headers['content-length'] ?? 0) > bodyMaxBytes) {

@@ -13,23 +13,26 @@ export interface Connections {
 
 /** Watches the connections of a server from now on. */
 export function watchConnections(server: Server): Connections {
+  // The newest reply of each, also when it is done: to listen for its end would cost each request
+  // something, and it says itself that it is done.
   const replies = new Map<Socket, ServerResponse | undefined>();
   server.on('connection', (socket) => {
     replies.set(socket, undefined);
     socket.once('close', () => replies.delete(socket));
   });
+  const current = (socket: Socket) => {
+    const response = replies.get(socket);
+    return response?.destroyed ? undefined : response;
+  };
   return {
     enter(socket, response) {
-      const before = replies.get(socket);
+      const before = current(socket);
       replies.set(socket, response);
-      response.once('close', () => {
-        if (replies.get(socket) === response) replies.set(socket, undefined);
-      });
       return before;
     },
-    current: (socket) => replies.get(socket),
+    current,
     cutQuiet() {
-      for (const [socket, response] of replies) if (!response) socket.destroy();
+      for (const socket of replies.keys()) if (!current(socket)) socket.destroy();
     },
   };
 }

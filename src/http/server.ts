@@ -95,7 +95,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     try {
       // One request a connection at a time: the replies to others would wait in memory.
       const before = connections.enter(request.socket, response);
-      if (before && !before.destroyed) await once(before, 'close');
+      if (before) await once(before, 'close');
       await writeReply(response, await route(routes, request, stop.signal), limits);
       const { method, url } = request;
       const { statusCode: status } = response;

@@ -10,10 +10,17 @@ export interface BatchOptions {
 }
 
 /**
- * With two, the journal below has the next batch at hand when it is done with one, and works while
- * those who waited are answered. Measured with 64 connections: 7 % more than with one.
+ * While the journal below works on one batch, the next is at hand and the one before is answered.
+ * Measured with 64 connections, POST/s against one batch in flight: 1.03 with two, 1.26 with three.
  */
-const inFlightMax = 2;
+const inFlightMax = 3;
+
+/**
+ * So many messages go on before the turn is over: a turn may bring one from every connection, and
+ * the journal below would have nothing to do until the last of them is read. Measured with 64
+ * connections: 1.3 times the POST/s of batches that end with the turn.
+ */
+const promptCount = 32;
 
 interface Waiting {
   readonly messages: readonly Message[];
@@ -25,14 +32,15 @@ interface Waiting {
 /**
  * Gathers concurrent appends into one append of the journal below: group commit in front of a
  * disk, coalescing in front of a wire. What one turn of the event loop brought goes on at its end,
- * so a lone message is never held back and no timer is needed; while two batches are on their way,
- * the next one gathers.
+ * or earlier when it is enough for a batch, so a lone message is never held back and no timer is
+ * needed; while three batches are on their way, the next one gathers.
  *
  * An append is never split between two batches. When the journal below refuses a batch, its
  * appends are tried one by one, so nobody is refused for what somebody else sent.
  */
 export function withBatch(journal: Journal, options: BatchOptions): Journal {
   let queue: Waiting[] = [];
+  let queueCount = 0;
   let inFlight = 0;
   let isScheduled = false;
   const gate = createGate();
@@ -42,68 +50,81 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
     let bytes = 0;
     let size = 0;
     for (const waiting of queue) {
-      count += waiting.messages.length;
+      const nextCount = count + waiting.messages.length;
       bytes += waiting.bytes;
-      if (size > 0 && (count > options.batchMaxCount || bytes > options.batchMaxBytes)) break;
+      if (size > 0 && (nextCount > options.batchMaxCount || bytes > options.batchMaxBytes)) break;
+      count = nextCount;
       size += 1;
     }
     const batch = queue.slice(0, size);
     queue = queue.slice(size);
+    queueCount -= count;
     return batch;
   }
 
-  function enqueue(messages: readonly Message[]): Promise<AppendResult[]> {
-    const bytes = byteCount(messages);
+  function append(messages: readonly Message[]): Promise<AppendResult[]> {
     return new Promise((resolve, reject) => {
-      queue.push({ messages, bytes, resolve, reject });
+      gate.enter();
+      queue.push({ messages, bytes: byteCount(messages), resolve, reject });
+      queueCount += messages.length;
       schedule();
     });
   }
 
   function schedule(): void {
-    if (isScheduled || queue.length === 0 || inFlight === inFlightMax) return;
+    if (queue.length === 0 || inFlight === inFlightMax) return;
+    if (queueCount >= promptCount) return void writeNext();
+    if (isScheduled) return;
     isScheduled = true;
-    setImmediate(writeNext);
+    setImmediate(() => {
+      isScheduled = false;
+      if (queue.length > 0 && inFlight < inFlightMax) void writeNext();
+    });
   }
 
-  function writeNext(): void {
-    isScheduled = false;
+  async function writeNext(): Promise<void> {
     const batch = takeBatch();
     inFlight += 1;
     schedule();
-    journal
-      .append(batch.flatMap(({ messages }) => messages))
-      .then(
-        (results) => {
-          let from = 0;
-          for (const { messages, resolve } of batch) {
-            resolve(results.slice(from, from + messages.length));
-            from += messages.length;
-          }
-        },
-        async (error: unknown) => {
-          if (batch.length > 1 && isRefusal(error)) return await writeOneByOne(batch);
-          // Who waits behind a batch that got no answer in time has waited as long, and would wait
-          // once more. Behind one that failed at once, all others go on: theirs may come through.
-          const isLate = toMlogError(error).code === 'deadline_exceeded';
-          const waited = isLate ? queue.splice(0) : [];
-          for (const { reject } of [...batch, ...waited]) reject(error);
-        },
-      )
-      .finally(() => {
-        inFlight -= 1;
-        schedule();
-      });
+    try {
+      settle(batch, await journal.append(batch.flatMap(({ messages }) => messages)));
+    } catch (error) {
+      await fail(batch, error);
+    }
+    inFlight -= 1;
+    gate.leave(batch.length);
+    schedule();
   }
 
-  async function writeOneByOne(batch: readonly Waiting[]): Promise<void> {
-    for (const { messages, resolve, reject } of batch) {
-      await journal.append(messages).then(resolve, reject);
+  function settle(batch: readonly Waiting[], results: AppendResult[]): void {
+    let from = 0;
+    for (const { messages, resolve } of batch) {
+      resolve(results.slice(from, from + messages.length));
+      from += messages.length;
     }
   }
 
+  async function fail(batch: readonly Waiting[], error: unknown): Promise<void> {
+    if (batch.length > 1 && isRefusal(error)) {
+      for (const { messages, resolve, reject } of batch) {
+        await journal.append(messages).then(resolve, reject);
+      }
+      return;
+    }
+    // Who waits behind a batch that got no answer in time has waited as long, and would wait
+    // once more. Behind one that failed at once, all others go on: theirs may come through.
+    const isLate = toMlogError(error).code === 'deadline_exceeded';
+    const waited = isLate ? queue : [];
+    if (isLate) {
+      queue = [];
+      queueCount = 0;
+    }
+    for (const { reject } of [...batch, ...waited]) reject(error);
+    gate.leave(waited.length);
+  }
+
   return {
-    append: (messages) => gate.pass(() => enqueue(messages)),
+    append,
     read: (range) => journal.read(range),
     get: (id) => journal.get(id),
     head: () => journal.head(),

@@ -2,7 +2,11 @@ import { MlogError } from '../errors.ts';
 
 /** Lets calls through until it is closed; closing waits for those that are inside. */
 export interface Gate {
-  /** Runs a call. Throws `closed` once the gate is closing. */
+  /** Notes that a call is inside. Throws `closed` once the gate is closing. */
+  enter(): void;
+  /** Notes that so many calls have come out. */
+  leave(count?: number): void;
+  /** Runs a call inside. Throws `closed` once the gate is closing. */
   pass<T>(call: () => Promise<T>): Promise<T>;
   /** Throws `closed` once the gate is closing. */
   check(): void;
@@ -19,16 +23,26 @@ export function createGate(): Gate {
     if (closed) throw new MlogError('closed', 'The journal is closed.');
   }
 
+  function enter(): void {
+    check();
+    inside += 1;
+  }
+
+  function leave(count = 1): void {
+    inside -= count;
+    if (inside === 0) onEmpty();
+  }
+
   return {
+    enter,
+    leave,
     check,
     async pass(call) {
-      check();
-      inside += 1;
+      enter();
       try {
         return await call();
       } finally {
-        inside -= 1;
-        if (inside === 0) onEmpty();
+        leave();
       }
     },
     close() {

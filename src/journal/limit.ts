@@ -17,19 +17,21 @@ export function withLimit(journal: Journal, limits: QueueLimits): Journal {
   let bytes = 0;
   return {
     ...journal,
-    async append(messages) {
+    append(messages) {
       const size = byteCount(messages);
       const fits =
         count + messages.length <= limits.queueMaxCount && bytes + size <= limits.queueMaxBytes;
-      if (count > 0 && !fits) throw overloadedError(count);
+      if (count > 0 && !fits) return Promise.reject(overloadedError(count));
       count += messages.length;
       bytes += size;
-      try {
-        return await journal.append(messages);
-      } finally {
+      const release = () => {
         count -= messages.length;
         bytes -= size;
-      }
+      };
+      // Not an async function: its promise would be one more for each message.
+      const appended = journal.append(messages);
+      appended.then(release, release);
+      return appended;
     },
   };
 }

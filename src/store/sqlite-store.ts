@@ -1,8 +1,8 @@
-import { crc32 } from 'node:zlib';
 import { MlogError } from '../errors.ts';
 import type { Entry } from '../message.ts';
 import type { Database } from './sqlite-driver.ts';
 import { checkpoint, unlessFull, type OpenedStore } from './sqlite-file.ts';
+import { SqlitePages, sumOf } from './sqlite-pages.ts';
 import {
   unpackMessages,
   type PackedEntries,
@@ -13,28 +13,21 @@ import {
 
 type Result = Extract<PackedResults, { results: unknown }>['results'][number];
 
-const pageMaxCount = 1000;
-const pageMaxBytes = 1024 * 1024;
-
 /** How far the write-ahead log grows before it is merged: each merge syncs the file as well. */
 const logMaxBytes = 16 * 1024 * 1024;
+
+/**
+ * So many messages are inserted by one statement: what the driver does for each statement takes
+ * longer than the insert. Measured, in batches of 64: 1.6 µs a message, one by one 2.7 µs.
+ */
+const insertMaxCount = 16;
 
 /** What a commit adds to the log beside its messages: the pages at the ends of table and index. */
 const commitBytes = 5 * 4_096;
 
-/** A row of the table `entry`. */
-export interface Row {
-  readonly seq: number;
-  readonly id: Uint8Array;
-  readonly txt: Uint8Array;
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  readonly sum: number;
-}
-
-/** The checksum of an entry: SQLite has none of its own, and cannot see a flipped bit in a text. */
-export function sumOf(seq: number, id: Uint8Array, txt: Uint8Array): number {
-  return crc32(txt, crc32(id, seq % 2 ** 32));
+function insertOf(count: number): string {
+  const rows = Array.from({ length: count }, () => '(?, ?, ?, ?, ?)').join(', ');
+  return `INSERT INTO entry (seq, id, txt, at, sum) VALUES ${rows} ON CONFLICT (id) DO NOTHING`;
 }
 
 /** The verbs of a journal over an open store file, all synchronous. */
@@ -43,11 +36,12 @@ export class SqliteStore {
   readonly #begin;
   readonly #commit;
   readonly #insert;
+  readonly #insertMany;
+  readonly #removeBehind;
   readonly #first;
-  readonly #page;
+  readonly #pages;
   readonly #find;
   #lastSeq: number;
-  readonly #firstSeq: number;
   #logBytes = 0;
   #needsCheckpoint: boolean;
 
@@ -56,15 +50,14 @@ export class SqliteStore {
     this.#needsCheckpoint = needsCheckpoint;
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
-    this.#insert = database.prepare(
-      'INSERT INTO entry (seq, id, txt, at, sum) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
-    );
+    this.#insert = database.prepare(insertOf(1));
+    this.#insertMany = database.prepare(insertOf(insertMaxCount));
+    this.#removeBehind = database.prepare('DELETE FROM entry WHERE seq > ?');
     this.#first = database.prepare('SELECT seq, txt = ? AS same FROM entry WHERE id = ?');
-    this.#page = database.prepare('SELECT * FROM entry WHERE seq > ? ORDER BY seq LIMIT ?');
     this.#find = database.prepare('SELECT seq FROM entry WHERE id = ?');
     const ends = database.prepare('SELECT min(seq) AS first, max(seq) AS last FROM entry');
     const { first, last } = ends.get() as { first: number | null; last: number | null };
-    this.#firstSeq = first ?? 1;
+    this.#pages = new SqlitePages(database, first ?? 1);
     this.#lastSeq = last ?? 0;
   }
 
@@ -73,9 +66,32 @@ export class SqliteStore {
     const firstSeq = this.#lastSeq + 1;
     const at = Date.now();
     return this.#write(() => {
-      const results = messages.map((message) => this.#appendOne(message, at));
-      return this.#lastSeq === firstSeq + messages.length - 1 ? { firstSeq } : { results };
+      if (this.#addAll(messages, at)) return { firstSeq };
+      return { results: messages.map((message) => this.#appendOne(message, at)) };
     });
+  }
+
+  /** Adds messages that are all new; adds none when the id of one is there. */
+  #addAll(messages: readonly StoredBytes[], at: number): boolean {
+    const before = this.#lastSeq;
+    for (let from = 0; from < messages.length;) {
+      const isMany = messages.length - from >= insertMaxCount;
+      const some = messages.slice(from, from + (isMany ? insertMaxCount : 1));
+      const values = some.flatMap(({ id, txt }, index) => {
+        const seq = this.#lastSeq + 1 + index;
+        return [seq, id, txt, at, sumOf(seq, id, txt)];
+      });
+      const { changes } = (isMany ? this.#insertMany : this.#insert).run(...values);
+      if (changes !== some.length) {
+        this.#removeBehind.run(before);
+        this.#lastSeq = before;
+        return false;
+      }
+      this.#lastSeq += some.length;
+      for (const { id, txt } of some) this.#logBytes += id.byteLength + txt.byteLength;
+      from += some.length;
+    }
+    return true;
   }
 
   #appendOne({ id, txt }: StoredBytes, at: number): Result {
@@ -141,26 +157,7 @@ export class SqliteStore {
 
   /** Reads at most `limit` entries, ended early by count or by bytes so a page stays small. */
   page(after: number, limit: number): PackedEntries {
-    const packed: PackedEntries = { seqs: [], ids: [], txts: [], times: [] };
-    let bytes = 0;
-    let expected = Math.max(after + 1, this.#firstSeq);
-    const rows = this.#page.iterate(after, Math.min(limit, pageMaxCount));
-    for (const row of rows as IterableIterator<Row>) {
-      // A page in a wrong place repeats entries or leaves some out; each is whole by itself.
-      if (row.seq !== expected || sumOf(row.seq, row.id, row.txt) !== row.sum) {
-        // What is damaged ends the page before it: all that is whole can be read.
-        if (packed.seqs.length > 0) break;
-        throw damagedError(expected);
-      }
-      expected += 1;
-      packed.seqs.push(row.seq);
-      packed.ids.push(toText(row.id));
-      packed.txts.push(toText(row.txt));
-      packed.times.push(row.at);
-      bytes += row.txt.byteLength;
-      if (bytes >= pageMaxBytes) break;
-    }
-    return packed;
+    return this.#pages.read(after, limit);
   }
 
   /** Gives the place of the entry under an id, 0 where there is none. */
@@ -172,15 +169,4 @@ export class SqliteStore {
   head(): { lastSeq: number } {
     return { lastSeq: this.#lastSeq };
   }
-}
-
-function damagedError(seq: number): MlogError {
-  return new MlogError('data_loss', `Entry ${seq} of the store is damaged on its disk.`, {
-    hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
-    details: { seq },
-  });
-}
-
-function toText({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString();
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { openStoreToVerify } from './sqlite-file.ts';
 import type { Database } from './sqlite-driver.ts';
-import { sumOf, type Row } from './sqlite-store.ts';
+import { sumOf, type Row } from './sqlite-pages.ts';
 
 /** What the check of a store found. */
 export interface VerifyReport {

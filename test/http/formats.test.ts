@@ -2,14 +2,65 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   encodeTexts,
+  parseAnyForm,
+  parseAnyJson,
   parseForm,
   parseJson,
   parseNdjson,
+  parsePlainForm,
+  parsePlainJson,
   splitBytes,
   splitLines,
 } from '../../src/http/formats.ts';
 
 const bytes = (text: string) => Buffer.from(text);
+
+/** Pieces of which the usual bodies are made, and of which some are made wrong. */
+const part = fc.oneof(
+  fc.constantFrom('id', 'txt', '=', '&', '%20', '%', '+', 'é', '\0', '\n', '\\', '"', ' '),
+  fc.constantFrom('{"id":"', '","txt":"', '{"txt":"', '"}', '\\u0041', '\\"', 'txt=', 'id=', '😀'),
+);
+const body = fc.array(part, { maxLength: 8 }).map((pieces) => pieces.join(''));
+const short = fc.array(part, { maxLength: 2 }).map((pieces) => pieces.join(''));
+const plainForm = fc.tuple(short, short).map(([id, txt]) => `id=${id}&txt=${txt}`);
+const plainJson = fc.tuple(short, short).map(([id, txt]) => `{"id":"${id}","txt":"${txt}"}`);
+
+/** What a parser gives, or what it throws. */
+function outcomeOf(parse: () => unknown): unknown {
+  try {
+    return parse();
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('the cheap way', () => {
+  it('reads forms as the general one does', () => {
+    const seen = { cheap: 0, general: 0 };
+    fc.assert(
+      fc.property(fc.oneof(body, plainForm), (text) => {
+        const plain = parsePlainForm(text);
+        seen[plain ? 'cheap' : 'general'] += 1;
+        if (plain) expect(outcomeOf(() => parseAnyForm(text))).toEqual(plain);
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(Math.min(seen.cheap, seen.general)).toBeGreaterThan(50);
+  });
+
+  it('reads JSON as the general one does', () => {
+    const seen = { cheap: 0, general: 0 };
+    fc.assert(
+      fc.property(fc.oneof(body, plainJson), (text) => {
+        const plain = parsePlainJson(text);
+        seen[plain ? 'cheap' : 'general'] += 1;
+        if (plain) expect(outcomeOf(() => parseAnyJson(text))).toEqual(plain);
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(Math.min(seen.cheap, seen.general)).toBeGreaterThan(50);
+  });
+});
 
 describe('a form', () => {
   it('is read as URLSearchParams reads it, whatever the text', () => {

@@ -41,7 +41,7 @@ describe('withBatch', () => {
     expect(batches).toEqual([['a']]);
   });
 
-  it('gathers what comes in a turn, and what comes while two batches are on their way', async () => {
+  it('gathers what comes in a turn, and what comes while three batches are on their way', async () => {
     const { journal, batches, letGo } = heldJournal();
     const batched = withBatch(journal, options);
     const append = (id: string) => batched.append([message(id)]);
@@ -53,12 +53,20 @@ describe('withBatch', () => {
     await turn();
     appends.push(append('e'));
     await turn();
-    expect(batches).toEqual([['a', 'b'], ['c']]);
+    appends.push(append('f'));
+    await turn();
+    expect(batches).toEqual([['a', 'b'], ['c'], ['d']]);
     await letGo();
-    expect(batches).toEqual([['a', 'b'], ['c'], ['d', 'e']]);
-    await letGo();
-    await letGo();
-    expect((await Promise.all(appends)).map(([result]) => result?.seq)).toEqual([1, 2, 3, 4, 5]);
+    expect(batches).toEqual([['a', 'b'], ['c'], ['d'], ['e', 'f']]);
+    for (let count = 0; count < 3; count += 1) await letGo();
+    expect((await Promise.all(appends)).map(([result]) => result?.seq)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('hands on what is enough for a batch before the turn is over', () => {
+    const { journal, batches } = heldJournal();
+    const batched = withBatch(journal, { batchMaxCount: 100, batchMaxBytes: 10_000 });
+    for (let n = 0; n < 40; n += 1) void batched.append([message(`${n}`)]);
+    expect(batches.map(({ length }) => length)).toEqual([32]);
   });
 
   it('bounds a batch by count and by bytes, and never splits an append', async () => {

@@ -29,13 +29,18 @@ export function createFacadeService(journal: Journal, limit: TextLimit): FacadeS
       }
       return parseMessage(id === undefined ? (key ?? createId()) : id, txt, limit);
     },
-    async send({ id, txt }) {
-      const [result] = await journal.append([{ id, txt }]).catch((error: unknown) => {
-        // With the id its reader can send the message again.
-        throw addDetails(error, { id });
-      });
-      if (result?.status === 'conflict') throw conflictError(result);
-      return { id, txt, isRepeat: result?.status === 'duplicate' };
+    send(message) {
+      const { id, txt } = message;
+      return journal.append([message]).then(
+        ([result]) => {
+          if (result?.status === 'conflict') throw conflictError(result);
+          return { id, txt, isRepeat: result?.status === 'duplicate' };
+        },
+        (error: unknown) => {
+          // With the id its reader can send the message again.
+          throw addDetails(error, { id });
+        },
+      );
     },
     sendAll: (messages) => journal.append(messages),
   };
