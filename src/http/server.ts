@@ -96,7 +96,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       // One request a connection at a time: the replies to others would wait in memory.
       const before = connections.enter(request.socket, response);
       if (before) await once(before, 'close');
-      await writeReply(response, await route(routes, request, stop.signal), limits);
+      const writing = writeReply(response, await route(routes, request, stop.signal), limits);
+      if (writing) await writing;
       const { method, url } = request;
       const { statusCode: status } = response;
       if (status >= 500) logger.warn({ method, url, status }, 'Request failed');

@@ -53,7 +53,7 @@ export function facadeRoutes(
     return async ({ raw }) => {
       const fields = parseFields(await readBody(raw, { bodyMaxBytes, requestTimeoutMs }));
       if (fields.txt === undefined || fields.txt === '') return json(400, 'No message');
-      return await send(service, fields, readIdempotencyKey(raw));
+      return send(service, fields, readIdempotencyKey(raw));
     };
   }
 
@@ -82,21 +82,19 @@ export function facadeRoutes(
   };
 }
 
-async function send(
-  service: FacadeService,
-  fields: Fields,
-  key: string | undefined,
-): Promise<Reply> {
-  try {
-    const { id, txt, isRepeat } = await service.send(service.parse(fields, key));
+function send(service: FacadeService, fields: Fields, key: string | undefined): Promise<Reply> {
+  return service.send(service.parse(fields, key)).then(({ id, txt, isRepeat }) => {
     // Under an id that was made here only an attempt of ours can have come before.
     const isReplay = isRepeat && (key !== undefined || fields.id !== undefined);
     return json(200, { id, txt }, isReplay ? { 'Idempotent-Replayed': 'true' } : undefined);
-  } catch (thrown) {
-    const { code, message, hint, details } = toMlogError(thrown);
-    if (code !== 'outcome_unknown') throw thrown;
-    return json(500, { error: `${message} ${hint}`, id: details['id'] });
-  }
+  }, toUnknownReply);
+}
+
+/** Answers in the reference's words when the outcome is unknown; throws any other error. */
+function toUnknownReply(thrown: unknown): Reply {
+  const { code, message, hint, details } = toMlogError(thrown);
+  if (code !== 'outcome_unknown') throw thrown;
+  return json(500, { error: `${message} ${hint}`, id: details['id'] });
 }
 
 async function list(listing: Listing, upstream: Upstream): Promise<Reply> {
