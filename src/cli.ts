@@ -83,7 +83,9 @@ Examples:
   mlog serve                                    facade on 8880, logging on 8881, messages on 8882
   mlog serve --store memory:                    a throw-away run
   mlog serve logging --port 9001 --store file:./mlog.db
-  mlog serve facade --port 9000 --logging http://localhost:9001`,
+  mlog serve facade --port 9000 --logging http://localhost:9001
+  mlog serve messages --port 9002 --follow http://localhost:9001
+  mlog serve --retain-age 30d                   messages older than that are removed`,
     )
     .action(async (role: Role | undefined, options) => {
       const { serve } = await import('./commands/serve.ts');
@@ -153,6 +155,8 @@ function addList(program: Command): void {
     .option('--after <seq>', 'only messages behind this number')
     .option('--limit <n>', 'at most so many, the first ones')
     .option('--last <n>', 'at most so many, the last ones')
+    .option('-f, --follow', 'go on with messages as they come')
+    .option('--cursor <file>', 'keep the position in this file, and go on from there')
     .option('--json', 'print an entry a line as JSON: seq, id, txt, at');
   addSettings(command, ['client']);
   command
@@ -162,7 +166,9 @@ function addList(program: Command): void {
 Examples:
   mlog list
   mlog list --last 10
-  mlog list --after 1000 --limit 50 --json`,
+  mlog list --after 1000 --limit 50 --json
+  mlog list --last 0 --follow
+  mlog list --follow --json --cursor ./mlog.cursor >> mlog.ndjson`,
     )
     .action(async (options) => {
       const { list } = await import('./commands/list.ts');

@@ -4,6 +4,8 @@ import { MlogError } from './errors.ts';
 import {
   address,
   count,
+  duration,
+  heartbeat,
   oneOf,
   port,
   roles,
@@ -34,11 +36,22 @@ export const settings = {
   messagesPort: port(8882, 'Port of the messages service, beside a facade on --port', ['all']),
   logging: address('http://localhost:8881', 'Where the logging service is', ['facade']),
   messages: address('http://localhost:8882', 'Where the messages service is', ['facade']),
-  store: storeAddress('Where messages are kept: memory: or file:PATH', [...keepers, 'verify']),
+  store: storeAddress('Where messages are kept: memory: or file:PATH', [
+    ...keepers,
+    'messages',
+    'verify',
+  ]),
+  follow: {
+    ...address('http://localhost:8881', 'A logging service of which to be a replica', ['messages']),
+    default: undefined,
+    defaultText: 'none',
+  },
+  retainMessages: count(0, 0, 'Keep the newest so many messages; 0 keeps all', keepers),
+  retainAge: duration('Keep the messages of so long, such as 7d; 0 keeps all', keepers),
   workers: count(1, 1, 'Processes that share the port of the facade', ['facade']),
   attemptsMax: count(3, 1, 'Attempts to deliver a message, in all', ['facade', 'send']),
   retryDelayMs: count(2_000, 0, 'Pause between two attempts', ['facade', 'send']),
-  attemptTimeoutMs: count(5_000, 1, 'How long one attempt may take', ['facade']),
+  attemptTimeoutMs: count(8_000, 1, 'How long one attempt may take', ['facade', 'messages']),
   timeoutMs: count(60_000, 1, 'How long the facade may take to answer', clients),
   txtMaxBytes: count(1_048_576, 1, 'Largest text of a message', ['facade', ...keepers]),
   appendMaxCount: count(10_000, 1, 'Most messages in one NDJSON request', keepers),
@@ -51,6 +64,7 @@ export const settings = {
   headersTimeoutMs: count(10_000, 1, 'How long the headers of a request may take', servers),
   requestTimeoutMs: count(30_000, 1, 'How long the body of a request may take', servers),
   keepAliveTimeoutMs: count(65_000, 1, 'How long an idle connection is kept', servers),
+  heartbeatMs: heartbeat(10_000, 'How often a stream of events says that it lives', servers),
   readerStallMs: count(5_000, 1, 'How long a reader may take nothing before it is cut', servers),
   shutdownTimeoutMs: count(10_000, 1, 'How long a stop may take to finish requests', servers),
   logLevel: oneOf(
@@ -113,6 +127,8 @@ export function readSettings(
     values[name] = given ?? settings[name].default;
   }
   if (reader in defaultPorts) values['port'] ??= defaultPorts[reader as keyof typeof defaultPorts];
+  // A replica may well stand beside the service that it follows.
+  if (reader === 'messages') values['store'] ??= 'memory:';
   values['store'] ??= `file:${join(dataFolder(env), 'mlog.db')}`;
   return values as Settings;
 }

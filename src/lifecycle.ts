@@ -37,13 +37,14 @@ export async function runUntilStopped(options: RunOptions): Promise<void> {
 
 const failureGraceMs = 500;
 
+const signals = ['SIGTERM', 'SIGINT'] as const;
+
 /** One Ctrl-C comes twice where npm or a keeper of workers hands it on. */
 const repeatGraceMs = 500;
 
 /** Resolves with the first signal and lets a later one act as if nobody listened. */
 function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    const signals = ['SIGTERM', 'SIGINT'] as const;
     function onSignal(signal: NodeJS.Signals): void {
       setTimeout(stopListening, repeatGraceMs).unref();
       resolve(signal);
@@ -53,6 +54,29 @@ function nextSignal(): Promise<NodeJS.Signals> {
     }
     for (const name of signals) process.on(name, onSignal);
   });
+}
+
+/**
+ * Runs an action that has no end of its own until SIGINT or SIGTERM, lets it finish what it is at,
+ * and then ends the process by that signal, as if nobody had listened. A second one does not wait.
+ */
+export async function runUntilSignal(
+  action: (stopping: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stopping = new AbortController();
+  let received: NodeJS.Signals | undefined;
+  function onSignal(signal: NodeJS.Signals): void {
+    received = signal;
+    for (const name of signals) process.off(name, onSignal);
+    stopping.abort();
+  }
+  for (const name of signals) process.on(name, onSignal);
+  await action(stopping.signal);
+  for (const name of signals) process.off(name, onSignal);
+  if (received === undefined) return;
+  process.kill(process.pid, received);
+  // The signal arrives in a moment; nothing is to be done before.
+  await new Promise(() => setTimeout(() => {}, failureGraceMs));
 }
 
 function deadline(ms: number): Promise<never> {

@@ -1,7 +1,7 @@
 import { MlogError } from './errors.ts';
 import { openHttpClient } from './http/client.ts';
 import { createHttpJournal } from './http/journal-client.ts';
-import type { Journal } from './journal/journal.ts';
+import type { Journal, Store } from './journal/journal.ts';
 import { parseStorePath } from './setting-kinds.ts';
 
 /** What opening a journal may be told. */
@@ -12,6 +12,20 @@ export interface OpenOptions {
   readonly onFatal?: (error: MlogError) => void;
   /** Hears what is strange about a store that can be used all the same. */
   readonly onWarning?: (warning: string) => void;
+  /** How much a store keeps; 0 is all. */
+  readonly retainMessages?: number;
+  readonly retainAge?: number;
+}
+
+/** Opens the store at an address, `memory:` or `file:PATH`. Throws as `openJournal` does. */
+export async function openStore(address: string, options: OpenOptions): Promise<Store> {
+  if (address === 'memory:') {
+    if (options.retainMessages || options.retainAge) throw retentionError();
+    const { openMemoryJournal } = await import('./store/memory.ts');
+    return openMemoryJournal();
+  }
+  const { openSqliteJournal } = await import('./store/sqlite.ts');
+  return await openSqliteJournal(pathOf(address), options);
 }
 
 /**
@@ -19,18 +33,16 @@ export interface OpenOptions {
  * service. Throws `usage` for another address, `failed_precondition` where a store cannot be used.
  */
 export async function openJournal(address: string, options: OpenOptions): Promise<Journal> {
-  if (address === 'memory:') {
-    const { openMemoryJournal } = await import('./store/memory.ts');
-    return openMemoryJournal();
-  }
-  if (address.startsWith('file:')) {
-    const { openSqliteJournal } = await import('./store/sqlite.ts');
-    return await openSqliteJournal(pathOf(address), options);
-  }
   if (/^https?:/.test(address)) {
     return createHttpJournal(openHttpClient(address, { timeoutMs: options.attemptTimeoutMs }));
   }
-  throw addressError(address);
+  return await openStore(address, options);
+}
+
+function retentionError(): MlogError {
+  return new MlogError('usage', 'A store at memory: keeps all its messages.', {
+    hint: '--retain-messages and --retain-age need a --store file:PATH.',
+  });
 }
 
 /** Says in words what a stored message survives at an address. */

@@ -71,7 +71,7 @@ function mayHoldUser(given: string): boolean {
 export function storeAddress(help: string, readers: readonly Reader[]): Setting<string> {
   return {
     default: undefined,
-    defaultText: 'file:~/.local/share/mlog/mlog.db',
+    defaultText: 'file:~/.local/share/mlog/mlog.db, for a replica memory:',
     parse: (given) => (given === 'memory:' || parseStorePath(given) ? given : undefined),
     secret: (given) => /\/\/.*@/s.test(given),
     expected: 'memory: or file:PATH, such as file:./mlog.db',
@@ -103,6 +103,37 @@ export function count(
   readers: readonly Reader[],
 ): Setting<number> {
   return wholeNumber(byDefault, least, 2 ** 31 - 1, help, readers);
+}
+
+/** The longest heartbeat of a stream that can be set: its reader knows when to give up. */
+export const heartbeatMaxMs = 15_000;
+
+/** How often a stream that has nothing to tell says so. */
+export function heartbeat(
+  byDefault: number,
+  help: string,
+  readers: readonly Reader[],
+): Setting<number> {
+  return wholeNumber(byDefault, 1, heartbeatMaxMs, help, readers);
+}
+
+const durationUnitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A time such as 90s, 12h or 7d, read as milliseconds; 0 is none. */
+export function duration(help: string, readers: readonly Reader[]): Setting<number> {
+  return {
+    default: 0,
+    parse(given) {
+      const [, digits, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(given) ?? [];
+      if (given === '0') return 0;
+      if (digits === undefined) return undefined;
+      return Number(digits) * durationUnitsMs[unit as keyof typeof durationUnitsMs];
+    },
+    expected: 'a whole number with a unit, ms, s, m, h or d, such as 7d',
+    placeholder: '<duration>',
+    help,
+    readers,
+  };
 }
 
 /** A port to listen on; 0 takes a free one. */

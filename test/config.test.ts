@@ -13,7 +13,7 @@ describe('the settings', () => {
   it('come from the flag, else from the variable, else by default', () => {
     const env = { MLOG_ATTEMPTS_MAX: '5', MLOG_RETRY_DELAY_MS: '7' };
     const read = readSettings('facade', { attemptsMax: '4' }, env);
-    expect(read).toMatchObject({ attemptsMax: 4, retryDelayMs: 7, attemptTimeoutMs: 5_000 });
+    expect(read).toMatchObject({ attemptsMax: 4, retryDelayMs: 7, attemptTimeoutMs: 8_000 });
   });
 
   it('take an empty variable as not set', () => {
@@ -48,9 +48,9 @@ describe('the settings', () => {
   });
 
   it('name every place of a flag as it is called', () => {
-    expect(() => readSettings('messages', { store: 'memory:' }, {})).toThrow(
+    expect(() => readSettings('facade', { store: 'memory:' }, {})).toThrow(
       expect.objectContaining({
-        hint: 'It belongs to `mlog serve logging`, `mlog serve`, `mlog verify`.',
+        hint: 'It belongs to `mlog serve logging`, `mlog serve`, `mlog serve messages`, `mlog verify`.',
       }) as Error,
     );
   });
@@ -99,6 +99,77 @@ describe('the settings', () => {
   ])('find the store %j at %j', (store, path) => {
     expect(readSettings('logging', { store }, {}).store).toBe(store);
     expect(pathOf(store)).toBe(path);
+  });
+
+  it.each([
+    ['0', 0],
+    ['0d', 0],
+    ['1ms', 1],
+    ['90s', 90_000],
+    ['15m', 900_000],
+    ['12h', 43_200_000],
+    ['7d', 604_800_000],
+    ['007d', 604_800_000],
+  ])('take %j for a time of %i ms', (retainAge, ms) => {
+    expect(readSettings('logging', { retainAge }, {}).retainAge).toBe(ms);
+    expect(readSettings('all', {}, { MLOG_RETAIN_AGE: retainAge }).retainAge).toBe(ms);
+  });
+
+  it.each([
+    '',
+    '7',
+    '00',
+    'd',
+    '-7d',
+    '1.5h',
+    '7 d',
+    '7D',
+    '7days',
+    '7d ',
+    '1h30m',
+    '1e3s',
+    '7w',
+    '9999999999ms',
+  ])('refuse %j for a time, naming the units', (given) => {
+    expect(() => readSettings('logging', { retainAge: given }, {})).toThrow(
+      `--retain-age is ${JSON.stringify(given)}. It has to be a whole number with a unit, ms, s, ` +
+        'm, h or d, such as 7d.',
+    );
+  });
+
+  it('keep all messages, and every service says that it lives, where nothing is said', () => {
+    expect(readSettings('all', {}, {})).toMatchObject({
+      retainMessages: 0,
+      retainAge: 0,
+      heartbeatMs: 10_000,
+    });
+  });
+
+  it.each(['1', '15000'])('take %s ms for a heartbeat', (heartbeatMs) => {
+    for (const reader of ['facade', 'logging', 'messages', 'all'] as const) {
+      expect(readSettings(reader, { heartbeatMs }, {}).heartbeatMs).toBe(Number(heartbeatMs));
+    }
+  });
+
+  it.each(['0', '15001', '', '-1', '1.5', '10s'])('refuse %j for a heartbeat', (heartbeatMs) => {
+    expect(() => readSettings('logging', { heartbeatMs }, {})).toThrow(
+      `--heartbeat-ms is ${JSON.stringify(heartbeatMs)}. It has to be a whole number from 1 to 15000.`,
+    );
+  });
+
+  it('let a messages service be a replica that keeps its messages in memory', () => {
+    expect(readSettings('messages', {}, { XDG_DATA_HOME: '/data' })).toMatchObject({
+      store: 'memory:',
+    });
+    expect(readSettings('messages', {}, {}).follow).toBeUndefined();
+    const follow = 'http://localhost:8881';
+    expect(readSettings('messages', { follow, store: 'file:/x.db' }, {})).toMatchObject({
+      follow,
+      store: 'file:/x.db',
+    });
+    expect(() => readSettings('messages', { follow: 'localhost' }, {})).toThrow(
+      '--follow is "localhost". It has to be an address such as http://localhost:8881.',
+    );
   });
 
   it('keep the data in the XDG data folder', () => {

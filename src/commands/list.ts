@@ -3,8 +3,11 @@ import { MlogError } from '../errors.ts';
 import type { HttpClient, HttpStream } from '../http/client.ts';
 import { mediaTypes, splitLines } from '../http/formats.ts';
 import { lineMaxLength, parseEntry } from '../http/ndjson-client.ts';
-import { toVisible, toVisibleJson } from '../observe/visible.ts';
+import { toVisible } from '../observe/visible.ts';
+import { openCursor } from './cursor.ts';
+import { createEntryPrinter, type EntryPrinter } from './entry-printer.ts';
 import { facadeError, withFacade } from './facade-client.ts';
+import { listAndFollow } from './list-follow.ts';
 import { print } from './print.ts';
 
 /** What `mlog list` may be told beside the settings. */
@@ -13,32 +16,53 @@ export interface ListOptions {
   readonly limit?: string;
   readonly last?: string;
   readonly json?: boolean;
+  /** Go on with messages as they come. */
+  readonly follow?: boolean;
+  /** A file that keeps the position of what was printed, and where to go on. */
+  readonly cursor?: string;
 }
 
 /** Prints the messages, a text a line, or an entry a line as JSON. */
 export async function list(options: ListOptions): Promise<void> {
-  const settings = readSettings('client', { ...options });
+  const { follow, ...others } = options;
+  const settings = readSettings('client', others);
   const query = toQuery(options);
-  await withFacade(settings, async (client) => {
-    const stream = await client.stream({
-      method: 'GET',
-      path: `/${query}`,
-      // The second best is what a facade gives that has no entries, only texts.
-      headers: { accept: `${mediaTypes.ndjson}, ${mediaTypes.json};q=0.5` },
-    });
-    if (stream.status !== 200)
-      throw facadeError({ ...stream, text: await textOf(stream) }, client.url);
-    if (stream.header('content-type').startsWith(mediaTypes.ndjson)) {
-      await printEntries(stream, options, client);
-    } else {
-      await printTexts(stream, options, query !== '', client);
-    }
+  const cursor = options.cursor === undefined ? undefined : openCursor(options.cursor);
+  if (cursor?.seq !== undefined) query.set('after', String(cursor.seq));
+  const printer = createEntryPrinter(options, cursor);
+  try {
+    await withFacade(settings, (client) =>
+      follow ? listAndFollow(client, query, printer) : listOnce(client, query, printer, options),
+    );
+  } finally {
+    cursor?.close();
+  }
+}
+
+async function listOnce(
+  client: HttpClient,
+  query: URLSearchParams,
+  printer: EntryPrinter,
+  { json }: ListOptions,
+): Promise<void> {
+  const stream = await client.stream({
+    method: 'GET',
+    path: query.size > 0 ? `/?${query.toString()}` : '/',
+    // The second best is what a facade gives that has no entries, only texts.
+    headers: { accept: `${mediaTypes.ndjson}, ${mediaTypes.json};q=0.5` },
   });
+  if (stream.status !== 200)
+    throw facadeError({ ...stream, text: await textOf(stream) }, client.url);
+  if (stream.header('content-type').startsWith(mediaTypes.ndjson)) {
+    await printEntries(stream, printer, client);
+  } else {
+    await printTexts(stream, Boolean(json) || query.size > 0, client);
+  }
 }
 
 async function printEntries(
   stream: HttpStream,
-  { json }: ListOptions,
+  printer: EntryPrinter,
   { url }: HttpClient,
 ): Promise<void> {
   for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
@@ -46,23 +70,18 @@ async function printEntries(
     if (lines.some(({ length }) => length > lineMaxLength)) {
       throw new MlogError('failed_precondition', 'The reply is no list of messages.');
     }
-    const text = lines.map((line) => {
-      const { txt } = parseEntry(line, url);
-      return json ? toVisibleJson(line) : toVisible(txt);
-    });
-    if (!(await print(`${text.join('\n')}\n`))) return;
+    if (!(await printer.print(lines.map((line) => parseEntry(line, url))))) return;
   }
 }
 
 /** Prints the list of a facade over a reference logging service, which has texts and no more. */
 async function printTexts(
   stream: HttpStream,
-  { json }: ListOptions,
-  isQueried: boolean,
+  wantsEntries: boolean,
   { url }: HttpClient,
 ): Promise<void> {
   const texts = parseTexts(await textOf(stream));
-  if (!texts || json || isQueried) {
+  if (!texts || wantsEntries) {
     throw new MlogError('unimplemented', `The services behind ${url} list texts and no entries.`, {
       hint: texts ? 'Ask for the plain list.' : 'Name the place of the facade with --url.',
     });
@@ -86,7 +105,13 @@ async function textOf(stream: HttpStream): Promise<string> {
   return text;
 }
 
-function toQuery(options: ListOptions): string {
+const excluding = [
+  ['limit', 'last', '--limit takes the first messages, --last the last ones.'],
+  ['after', 'cursor', 'A cursor says by itself where to go on.'],
+  ['last', 'cursor', 'A cursor says by itself where to go on.'],
+] as const;
+
+function toQuery(options: ListOptions): URLSearchParams {
   const query = new URLSearchParams();
   for (const name of ['after', 'limit', 'last'] as const) {
     const given = options[name];
@@ -98,10 +123,11 @@ function toQuery(options: ListOptions): string {
     }
     query.set(name, given);
   }
-  if (options.limit !== undefined && options.last !== undefined) {
-    throw new MlogError('usage', '--limit and --last exclude each other.', {
-      hint: '--limit takes the first messages, --last the last ones.',
+  for (const [one, other, hint] of excluding) {
+    if (options[one] === undefined || options[other] === undefined) continue;
+    throw new MlogError('usage', `${flagOf(one)} and ${flagOf(other)} exclude each other.`, {
+      hint,
     });
   }
-  return query.size > 0 ? `?${query.toString()}` : '';
+  return query;
 }

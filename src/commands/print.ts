@@ -48,6 +48,14 @@ export async function print(text: string): Promise<boolean> {
   return !readerIsGone;
 }
 
+/** Writes data as `print` does, and waits until stdout has it, not only this process. */
+export async function printThrough(text: string): Promise<boolean> {
+  if (failure) throw failure;
+  if (!readerIsGone) put(text);
+  await flush();
+  return !readerIsGone;
+}
+
 /** Prints a value as a line of JSON in which every character can be seen. */
 export async function printJson(value: object): Promise<boolean> {
   return await print(toVisibleJson(`${JSON.stringify(value)}\n`));

@@ -1,11 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { readSettings } from '../config.ts';
 import { hasErrno, MlogError, toMlogError } from '../errors.ts';
-import type { HttpClient } from '../http/client.ts';
-import { mediaTypes, parseJson, splitLines, toJsonLine, type Fields } from '../http/formats.ts';
-import { retry, type RetryOptions } from '../journal/retry.ts';
-import { createId, parseMessage, type Message } from '../message.ts';
-import { facadeError, withFacade } from './facade-client.ts';
+import { parseJson, splitLines, type Fields } from '../http/formats.ts';
+import { createId, parseMessage } from '../message.ts';
+import { withFacade } from './facade-client.ts';
+import { lineMaxLength, LineSender, outcomes, type Line, type Outcome } from './line-sender.ts';
 import { printJson, remark, showProgress } from './print.ts';
 
 /** What `mlog send --lines` may be told beside the settings. */
@@ -19,92 +18,43 @@ export interface SendLinesOptions {
   readonly json?: boolean;
 }
 
-/** A message and the line of the input that it stands in. */
-interface Line extends Message {
-  readonly line: number;
-}
+/** What goes out at once. */
+const groupMaxCount = 1_000;
+const groupMaxLength = 256 * 1024;
 
-/** One request: large enough that its overhead is nothing, small enough to be sent again. */
-const groupMaxCount = 2_000;
-const groupMaxLength = 512 * 1024;
-
-/** While one request is being stored the other is on its way. */
-const requestsAtOnce = 2;
-
-const lineMaxLength = 64 * 1024 * 1024;
-
-const outcomes = ['logged', 'duplicate', 'conflict', 'refused', 'unknown'] as const;
-type Outcome = (typeof outcomes)[number];
 type Counts = Record<Outcome, number>;
 
 /**
- * Sends a message a line, in bulk. Each has its id before it is sent the first time, and a request
- * whose outcome is not known is sent again under the same ids. Throws when a line was not stored.
+ * Sends a message a line, in bulk and in order. Each has its id before it is sent the first time,
+ * and what got no answer is sent again under the same ids. Throws when a line was not stored.
  */
 export async function sendLines(options: SendLinesOptions): Promise<void> {
-  const { attemptsMax, retryDelayMs, ...settings } = readSettings('send', { ...options });
+  const settings = readSettings('send', { ...options });
   const counts: Counts = { logged: 0, duplicate: 0, conflict: 0, refused: 0, unknown: 0 };
   const progress = showProgress(() => toSummary(counts));
 
-  async function tell(outcome: Outcome, fact: object): Promise<void> {
+  function tell(outcome: Outcome, fact: object): Promise<unknown> | undefined {
     counts[outcome] += 1;
-    if (options.json) await printJson(fact);
+    return options.json ? printJson(fact) : undefined;
   }
 
-  const refuse = (line: number, error: MlogError) => {
+  const refuse = async (line: number, error: MlogError) => {
     remark(`Line ${line} is refused: ${error.message}`);
-    return tell('refused', { line, status: 'refused', error: error.message });
+    await tell('refused', { line, status: 'refused', error: error.message });
   };
 
-  await withFacade({ ...settings, attemptsMax, retryDelayMs }, async (client) => {
-    const groups = readGroups(options, refuse);
-    const sender = async () => {
-      for await (const group of groups) {
-        const unknown = await sendGroup(client, group, { attemptsMax, retryDelayMs }, tell);
-        for (const { line, id } of unknown) await tell('unknown', { line, id, status: 'unknown' });
-      }
-    };
-    await Promise.all(Array.from({ length: requestsAtOnce }, sender));
+  await withFacade(settings, async (client) => {
+    const sender = new LineSender(client, readGroups(options, refuse), tell);
+    const lost = await sender.sendAll(settings);
+    for (const { line, id } of sender.unanswered) {
+      await tell('unknown', { line, id, status: 'unknown' });
+    }
+    if (lost && counts.unknown === 0) throw lost;
   }).finally(progress.end);
 
   remark(toSummary(counts));
   const failure = toFailure(counts);
   if (failure) throw failure;
-}
-
-/** Sends messages until each has an outcome; gives those that have none after the last attempt. */
-async function sendGroup(
-  client: HttpClient,
-  group: readonly Line[],
-  options: RetryOptions,
-  tell: (outcome: Outcome, fact: object) => Promise<void>,
-): Promise<readonly Line[]> {
-  let rest = group;
-  async function attempt(): Promise<void> {
-    const reply = await client.exchange({
-      method: 'POST',
-      path: '/',
-      headers: { 'content-type': mediaTypes.ndjson },
-      body: rest.map(({ id, txt }) => toJsonLine({ id, txt })).join(''),
-    });
-    if (reply.status !== 200) throw facadeError(reply, client.url);
-    const answers = reply.text.split('\n');
-    const unknown: Line[] = [];
-    for (const [index, message] of rest.entries()) {
-      const answer = (answers[index] ? JSON.parse(answers[index]) : {}) as { status?: Outcome };
-      if (answer.status === undefined || answer.status === 'unknown') unknown.push(message);
-      else await tell(answer.status, { ...answer, line: message.line });
-    }
-    rest = unknown;
-    if (rest.length > 0) throw new MlogError('unavailable', 'The facade knows no outcome yet.');
-  }
-  try {
-    await retry(attempt, options);
-  } catch (error) {
-    // What is refused as a whole is no matter of single lines.
-    if (toMlogError(error).code !== 'outcome_unknown') throw error;
-  }
-  return rest;
 }
 
 /** Reads the input in groups of messages; lines that cannot be messages are refused on the way. */
@@ -172,7 +122,9 @@ function toSummary(counts: Counts): string {
 function toFailure({ conflict, refused, unknown }: Counts): MlogError | undefined {
   if (unknown > 0) {
     return new MlogError('outcome_unknown', `The outcome of ${unknown} lines is unknown.`, {
-      hint: 'Sent again under the same ids (--id, or ids in the lines) they are stored once.',
+      hint:
+        'Lines behind them were not sent. Sent again under the same ids (--id, or ids in the ' +
+        'lines) all are stored once.',
     });
   }
   if (conflict > 0) {

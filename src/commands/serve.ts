@@ -37,6 +37,7 @@ export async function serve(
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const settings = readSettings(role ?? 'all', flags);
+  if (role === 'messages' && flags['store'] !== undefined && !settings.follow) throw storeError();
   if (keepsWorkers(settings.workers)) return await serveWorkers(flags);
   const logger = createLogger({ level: settings.logLevel });
   let onFatal!: (error: MlogError) => void;
@@ -73,6 +74,12 @@ export async function serve(
   process.disconnect?.();
 }
 
+function storeError(): MlogError {
+  return new MlogError('usage', '--store is there without --follow.', {
+    hint: 'A messages service keeps messages when it follows a service, as http://localhost:8881.',
+  });
+}
+
 const starters = { facade: startApart, logging: startStore, messages: startList, all: startAll };
 
 async function startApart({ settings, logger, stopping }: Context, started: Started) {
@@ -99,10 +106,14 @@ async function startStore({ settings, logger, onFatal }: Context, started: Start
   return logging;
 }
 
-async function startList({ settings, logger }: Context, started: Started) {
-  const messages = await startMessages(settings, logger);
+async function startList({ settings, logger, onFatal }: Context, started: Started) {
+  const { follow, store } = settings;
+  const messages = await startMessages(settings, logger, onFatal);
   started.things.push(messages);
-  started.facts = { messages: messages.url };
+  started.facts = {
+    messages: messages.url,
+    ...(follow && { follows: follow, store, durability: durabilityOf(store) }),
+  };
 }
 
 async function startAll(context: Context, started: Started) {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import request from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { hasErrno, MlogError } from '../errors.ts';
@@ -15,6 +16,13 @@ export interface HttpRequestOptions {
   readonly path: string;
   readonly headers?: Record<string, string>;
   readonly body?: string | Uint8Array;
+}
+
+/** One request whose reply flows, perhaps while the request still does. */
+export interface HttpStreamOptions extends Omit<HttpRequestOptions, 'body'> {
+  readonly body?: AsyncIterable<Uint8Array>;
+  /** How long a stream may be silent between two pieces; as long as a request if not said. */
+  readonly silenceMaxMs?: number;
 }
 
 /** A reply that was read to its end. */
@@ -42,7 +50,7 @@ export interface HttpClient {
   /** Sends a request and reads the reply, refusing one beyond `replyMaxBytes`. */
   exchange(options: HttpRequestOptions): Promise<HttpReply>;
   /** Sends a request and gives the reply as soon as its head is there. */
-  stream(options: HttpRequestOptions): Promise<HttpStream>;
+  stream(options: HttpStreamOptions): Promise<HttpStream>;
   close(): Promise<void>;
 }
 
@@ -69,11 +77,17 @@ export function openHttpClient(url: string, { timeoutMs }: HttpClientOptions): H
         const sent = { method, path: base + path, headers: headers ?? {}, body: body ?? null };
         pool.dispatch(sent, exchange);
       }),
-    async stream({ method, path, headers = {} }) {
+    async stream({ method, path, headers = {}, body, silenceMaxMs = timeoutMs }) {
       try {
-        const reply = await request.call(pool, { method, path: base + path, headers });
-        const { body } = reply;
-        return { ...toHead(reply), chunks: decode(body, url), cancel: () => cancel(body) };
+        const reply = await request.call(pool, {
+          method,
+          path: base + path,
+          headers,
+          ...(body && { body: Readable.from(body) }),
+          bodyTimeout: silenceMaxMs,
+        });
+        const chunks = decode(reply.body, url);
+        return { ...toHead(reply), chunks, cancel: () => cancel(reply.body) };
       } catch (error) {
         throw toClientError(error, url);
       }

@@ -38,6 +38,10 @@ export function createFormJournal(client: HttpClient): Journal {
     async *read() {
       throw unimplementedError(client.url);
     },
+    // eslint-disable-next-line require-yield
+    async *follow() {
+      throw unimplementedError(client.url);
+    },
     get: () => Promise.reject(unimplementedError(client.url)),
     head: () => Promise.reject(unimplementedError(client.url)),
     close: () => client.close(),

@@ -8,6 +8,7 @@ export const mediaTypes = {
   form: 'application/x-www-form-urlencoded',
   json: 'application/json',
   ndjson: 'application/x-ndjson',
+  events: 'text/event-stream',
   problem: 'application/problem+json',
   text: 'text/plain',
 } as const;

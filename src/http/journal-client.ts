@@ -13,6 +13,7 @@ import { createNdjsonJournal } from './ndjson-client.ts';
 export function createHttpJournal(client: HttpClient): Journal {
   const dialects = { mlog: createNdjsonJournal(client), reference: createFormJournal(client) };
   const gate = createGate();
+  const closing = new AbortController();
   let found: Promise<Journal> | undefined;
 
   async function ask(): Promise<Journal> {
@@ -47,10 +48,22 @@ export function createHttpJournal(client: HttpClient): Journal {
       const journal = await withDialect((dialect) => Promise.resolve(dialect));
       yield* journal.read(range);
     },
+    async *follow({ after, signal }) {
+      gate.check();
+      const journal = await withDialect((dialect) => Promise.resolve(dialect));
+      try {
+        yield* journal.follow({ after, signal: AbortSignal.any([signal, closing.signal]) });
+      } finally {
+        // What broke off may come back as another service.
+        found = undefined;
+      }
+    },
     get: (id) => gate.pass(() => withDialect((journal) => journal.get(id))),
     head: () => gate.pass(() => withDialect((journal) => journal.head())),
     async close() {
       await gate.close();
+      // The client waits for every reply under way, and those to followers have no end.
+      closing.abort();
       await client.close();
     },
   };

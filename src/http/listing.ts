@@ -1,9 +1,10 @@
 import Negotiator from 'negotiator';
 import { parseWholeNumber } from '../setting-kinds.ts';
 import { MlogError } from '../errors.ts';
-import type { Journal } from '../journal/journal.ts';
-import { selectEntries, type Selection } from '../journal/select.ts';
+import type { Head, Journal } from '../journal/journal.ts';
+import { selectEntries, selectLive, type Selection } from '../journal/select.ts';
 import { parseId } from '../message.ts';
+import { encodeEvents, type EventOptions } from './events.ts';
 import { encodeNdjson, encodeTexts, mediaTypes, parsePairs } from './formats.ts';
 import { json, type Reply } from './reply.ts';
 import type { Request } from './server.ts';
@@ -19,16 +20,18 @@ export interface Listing extends Selection {
 
 const parameters = ['after', 'limit', 'last', 'id'] as const;
 
+const served = [mediaTypes.json, mediaTypes.ndjson, mediaTypes.events];
+
 /**
  * Reads the query and the Accept header of a listing. Throws `invalid_argument` for a wrong or
  * unknown parameter, `not_acceptable` where nothing is served that the reader takes.
  */
 export function parseListing({ search, raw }: Request): Listing {
   const query = new URLSearchParams([...parsePairs(search)]);
-  const types = new Negotiator(raw).mediaTypes([mediaTypes.json, mediaTypes.ndjson]);
+  const types = new Negotiator(raw).mediaTypes(served);
   if (types.length === 0) {
-    throw new MlogError('not_acceptable', `This is served in ${mediaTypes.json} and in ndjson.`, {
-      hint: `Accept ${mediaTypes.json} or ${mediaTypes.ndjson}.`,
+    throw new MlogError('not_acceptable', 'This is not served in any type that is accepted.', {
+      hint: `Accept ${served.join(', ')}.`,
     });
   }
   for (const name of query.keys()) {
@@ -43,9 +46,9 @@ export function parseListing({ search, raw }: Request): Listing {
   const listing: Listing = {
     types,
     isQueried: query.size > 0,
-    after: numberOf(query, 'after'),
-    limit: numberOf(query, 'limit'),
-    last: numberOf(query, 'last'),
+    after: lastEventId(raw, types) ?? numberOf('after', query.get('after')),
+    limit: numberOf('limit', query.get('limit')),
+    last: numberOf('last', query.get('last')),
     ...(id !== null && { id: parseId(id) }),
   };
   if (listing.limit !== undefined && listing.last !== undefined) {
@@ -56,8 +59,14 @@ export function parseListing({ search, raw }: Request): Listing {
   return listing;
 }
 
-function numberOf(query: URLSearchParams, name: string): number | undefined {
-  const given = query.get(name);
+/** A client of events that comes back tells by this header how far it was, whatever it asked. */
+function lastEventId(raw: Request['raw'], types: readonly string[]): number | undefined {
+  const given = raw.headers['last-event-id'];
+  if (types[0] !== mediaTypes.events || given === undefined) return undefined;
+  return numberOf('Last-Event-ID', String(given));
+}
+
+function numberOf(name: string, given: string | null): number | undefined {
   if (given === null) return undefined;
   const value = parseWholeNumber(given, 0, Number.MAX_SAFE_INTEGER);
   if (value === undefined) {
@@ -66,20 +75,49 @@ function numberOf(query: URLSearchParams, name: string): number | undefined {
   return value;
 }
 
-/** Answers a listing from a journal. Throws `not_found` for an id that is not in it. */
-export async function replyToListing(listing: Listing, journal: Journal): Promise<Reply> {
+/**
+ * Answers a listing from a journal. Throws `not_found` for an id that is not in it, `gone` for a
+ * position that retention has removed.
+ */
+export async function replyToListing(
+  listing: Listing,
+  journal: Journal,
+  options: EventOptions,
+): Promise<Reply> {
   if (listing.id !== undefined) {
     const entry = await journal.get(listing.id);
     if (!entry) throw new MlogError('not_found', 'There is no message under this id.');
-    const { lastSeq } = await journal.head();
-    return json(200, entry, { 'Mlog-Last-Seq': String(lastSeq) });
+    return json(200, entry, toHeaders(await journal.head()));
   }
-  const { lastSeq, pages } = await selectEntries(journal, listing);
-  const asEntries = listing.types[0] === mediaTypes.ndjson;
+  const [type] = listing.types;
+  if (type === mediaTypes.events) return await replyWithEvents(listing, journal, options);
+  const { head, pages } = await selectEntries(journal, listing);
   return {
     status: 200,
-    type: asEntries ? mediaTypes.ndjson : mediaTypes.json,
-    headers: { 'Mlog-Last-Seq': String(lastSeq), Vary: 'Accept' },
-    body: asEntries ? encodeNdjson(pages) : encodeTexts(pages),
+    type,
+    headers: toHeaders(head),
+    body: type === mediaTypes.ndjson ? encodeNdjson(pages) : encodeTexts(pages),
+  };
+}
+
+async function replyWithEvents(
+  listing: Listing,
+  journal: Journal,
+  options: EventOptions,
+): Promise<Reply> {
+  const { head, follow } = await selectLive(journal, listing);
+  return {
+    status: 200,
+    type: mediaTypes.events,
+    headers: { ...toHeaders(head), 'Cache-Control': 'no-store' },
+    body: (gone) => encodeEvents(follow(AbortSignal.any([gone, options.stopping])), options),
+  };
+}
+
+function toHeaders({ firstSeq, lastSeq }: Head): Record<string, string> {
+  return {
+    'Mlog-First-Seq': String(firstSeq),
+    'Mlog-Last-Seq': String(lastSeq),
+    Vary: 'Accept',
   };
 }

@@ -1,7 +1,9 @@
 import { MlogError } from '../errors.ts';
-import type { AppendResult, Head, Journal, ReadRange } from '../journal/journal.ts';
+import type { AppendResult, FollowRange, Head, Journal, ReadRange } from '../journal/journal.ts';
 import type { Entry, Message } from '../message.ts';
+import { heartbeatMaxMs } from '../setting-kinds.ts';
 import type { HttpClient, HttpReply, HttpStream } from './client.ts';
+import { readEvents } from './events.ts';
 import { mediaTypes, splitLines, toJsonLine } from './formats.ts';
 import { isProblem, problemError, statusError } from './problem.ts';
 
@@ -22,6 +24,7 @@ export function createNdjsonJournal(client: HttpClient): Journal {
       return parseResults(reply, messages, client.url);
     },
     read: (range) => readEntries(client, '/logging', range),
+    follow: (range) => followEntries(client, '/logging', range),
     async get(id) {
       const reply = await client.exchange({
         method: 'GET',
@@ -36,8 +39,8 @@ export function createNdjsonJournal(client: HttpClient): Journal {
   };
 }
 
-async function checkStream(stream: HttpStream, url: string): Promise<void> {
-  if (stream.status === 200 && stream.header('content-type').startsWith(mediaTypes.ndjson)) return;
+async function checkStream(stream: HttpStream, type: string, url: string): Promise<void> {
+  if (stream.status === 200 && stream.header('content-type').startsWith(type)) return;
   let text = '';
   for await (const chunk of stream.chunks) {
     text += chunk;
@@ -58,9 +61,43 @@ export async function* readEntries(
     path: `${path}?after=${after}&limit=${Math.min(limit, Number.MAX_SAFE_INTEGER)}`,
     headers: { accept: mediaTypes.ndjson },
   });
-  await checkStream(stream, client.url);
+  await checkStream(stream, mediaTypes.ndjson, client.url);
   for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
     yield lines.map((line) => parseEntry(line, client.url));
+  }
+}
+
+/**
+ * A service of mlog that follows says something more often than this; one that does not is gone.
+ * Twice the longest heartbeat that can be set.
+ */
+const silenceMaxMs = 2 * heartbeatMaxMs;
+
+/** Follows the entries that a service of mlog lists at a path, until it stops or the signal says. */
+export async function* followEntries(
+  client: HttpClient,
+  path: string,
+  { after, signal }: FollowRange,
+): AsyncGenerator<readonly Entry[]> {
+  if (signal.aborted) return;
+  const stream = await client.stream({
+    method: 'GET',
+    path: `${path}?after=${after}`,
+    headers: { accept: mediaTypes.events },
+    silenceMaxMs,
+  });
+  signal.addEventListener('abort', stream.cancel);
+  try {
+    if (signal.aborted) return;
+    await checkStream(stream, mediaTypes.events, client.url);
+    for await (const datas of readEvents(stream.chunks, lineMaxLength)) {
+      yield datas.map((data) => parseEntry(data, client.url));
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener('abort', stream.cancel);
+    stream.cancel();
   }
 }
 
@@ -69,8 +106,10 @@ export async function readHead(client: HttpClient, path: string): Promise<Head> 
   const headers = { accept: mediaTypes.ndjson };
   const reply = await client.exchange({ method: 'HEAD', path, headers });
   const lastSeq = Number.parseInt(reply.header('mlog-last-seq'), 10);
-  if (reply.status !== 200 || Number.isNaN(lastSeq)) throw toMlogReplyError(reply, client.url);
-  return { lastSeq };
+  const firstSeq = Number.parseInt(reply.header('mlog-first-seq'), 10);
+  const isKnown = Number.isSafeInteger(firstSeq) && Number.isSafeInteger(lastSeq);
+  if (reply.status !== 200 || !isKnown) throw toMlogReplyError(reply, client.url);
+  return { firstSeq, lastSeq };
 }
 
 /** What a reply means that is not the wanted one. */

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { MlogError, type Code } from '../errors.ts';
+import { addDetails, MlogError, type Code } from '../errors.ts';
 import type { HttpReply } from './client.ts';
 import { mediaTypes, toJsonLine } from './formats.ts';
 
@@ -23,13 +23,15 @@ export function isProblem(reply: Pick<HttpReply, 'header'>): boolean {
 
 /** Turns a problem document from a service back into an error. */
 export function problemError(reply: HttpReply, url: string): MlogError {
-  let detail: unknown;
+  let problem: { detail?: unknown; firstSeq?: unknown } = {};
   try {
-    ({ detail } = JSON.parse(reply.text) as { detail?: unknown });
+    problem = JSON.parse(reply.text) as typeof problem;
   } catch {
     // A reply to HEAD has no body, a broken one no detail: the status says enough.
   }
-  return statusError(reply.status, url, typeof detail === 'string' ? detail : undefined);
+  const { detail, firstSeq } = problem;
+  const error = statusError(reply.status, url, typeof detail === 'string' ? detail : undefined);
+  return typeof firstSeq === 'number' ? (addDetails(error, { firstSeq }) as MlogError) : error;
 }
 
 /** Turns a status other than success into an error: 4xx is a refusal, all else may be retried. */

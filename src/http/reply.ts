@@ -3,13 +3,19 @@ import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { mediaTypes, toJsonLine } from './formats.ts';
 
+/** A body that is made while it is read. */
+type Pieces = AsyncIterable<string> | ((gone: AbortSignal) => AsyncIterable<string>);
+
 /** What a handler gives back; the server writes it. */
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly type?: string | undefined;
-  /** The whole body, or pieces of one that is made while it is read. */
-  readonly body?: string | AsyncIterable<string>;
+  /**
+   * The whole body, or pieces of one that is made while it is read. Pieces that may be long in
+   * coming are made by a function, whose signal is aborted when the reader has gone.
+   */
+  readonly body?: string | Pieces;
   /** Frees what the body would read from; called in the end, whether it was read or not. */
   readonly release?: () => void;
 }
@@ -47,7 +53,7 @@ export function writeReply(
 
 async function writeStream(
   response: ServerResponse,
-  reply: Reply & { readonly body: AsyncIterable<string> },
+  reply: Omit<Reply, 'body'> & { readonly body: Pieces },
   limits: ReaderLimits,
 ): Promise<void> {
   const { body, status, release } = reply;
@@ -55,10 +61,19 @@ async function writeStream(
   try {
     // Of a reply to HEAD the body is not even begun.
     if (response.req.method === 'HEAD') response.writeHead(status, headers).end();
-    else await writePieces(response, status, headers, body, limits);
+    else {
+      const pieces = typeof body === 'function' ? body(goneSignal(response)) : body;
+      await writePieces(response, status, headers, pieces, limits);
+    }
   } finally {
     release?.();
   }
+}
+
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 /** A larger reply goes out in pieces of this size, so that a reader that takes none is noticed. */

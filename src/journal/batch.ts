@@ -126,6 +126,7 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
   return {
     append,
     read: (range) => journal.read(range),
+    follow: (range) => journal.follow(range),
     get: (id) => journal.get(id),
     head: () => journal.head(),
     async close() {

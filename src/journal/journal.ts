@@ -21,8 +21,18 @@ export interface ReadRange {
   readonly limit: number;
 }
 
+/** From where on to follow, and until when. */
+export interface FollowRange {
+  /** Begin behind this `seq`; 0 is the beginning. */
+  readonly after: number;
+  /** Once aborted, the entries come to an end. */
+  readonly signal: AbortSignal;
+}
+
 /** Where a journal stands. */
 export interface Head {
+  /** The `seq` of the oldest entry that can be read; of an empty journal that of its next one. */
+  readonly firstSeq: number;
   /** The `seq` of the newest entry, 0 when there is none. */
   readonly lastSeq: number;
 }
@@ -39,8 +49,11 @@ export interface Head {
  *   outcome is unknown, and the same append may be tried again without doubling anything.
  * - **Idempotent.** One id means one entry for as long as the journal keeps it: across
  *   concurrent calls, repeats and restarts. A `duplicate` is durable when it is told, too.
- * - **Ordered.** `seq` counts 1, 2, 3 … in commit order. A reader sees entries in that order,
- *   each once, and all that were committed before its call.
+ * - **Ordered.** `seq` counts 1, 2, 3 … in commit order, and none is ever used again. A reader sees
+ *   entries in that order, each once, and all that were committed before its call.
+ * - **Honest.** Where retention has removed the entry right behind `after`, `read` and `follow`
+ *   throw `gone` with `firstSeq` in the details, and never begin with a later one. A reader that
+ *   has begun is not overtaken while it reads.
  *
  * Whoever opened a journal closes it; `close` first finishes what was accepted, then releases.
  * Every call after `close` throws `closed`.
@@ -55,6 +68,12 @@ export interface Journal {
    */
   read(range: ReadRange): AsyncIterable<readonly Entry[]>;
 
+  /**
+   * Reads as `read` does, and goes on with entries as they become durable, until `signal` is
+   * aborted. What there is comes at once; a follower that takes its time holds up nobody.
+   */
+  follow(range: FollowRange): AsyncIterable<readonly Entry[]>;
+
   /** Gives the entry under an id. */
   get(id: string): Promise<Entry | undefined>;
 
@@ -62,4 +81,13 @@ export interface Journal {
   head(): Promise<Head>;
 
   close(): Promise<void>;
+}
+
+/** A journal that keeps bytes itself, and can be the copy of another one. */
+export interface Store extends Journal {
+  /**
+   * Takes over entries of another journal as they are, with `seq` and `at`, behind those that are
+   * here. Throws `conflict` where they do not follow, and keeps none of them then.
+   */
+  copy(entries: readonly Entry[]): Promise<void>;
 }

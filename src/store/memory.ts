@@ -1,36 +1,61 @@
+import { copyError } from '../journal/copy.ts';
+import { withFollow } from '../journal/follow.ts';
 import { createGate } from '../journal/gate.ts';
-import type { AppendResult, Journal } from '../journal/journal.ts';
+import { goneError } from '../journal/gone.ts';
+import type { AppendResult, Store } from '../journal/journal.ts';
 import type { Entry, Message } from '../message.ts';
 
 const pageMaxCount = 1000;
 
 /** Opens a journal that lives as long as its process: for trying out, and for tests. */
-export function openMemoryJournal(now: () => Date = () => new Date()): Journal {
+export function openMemoryJournal(now: () => Date = () => new Date()): Store {
   const entries: Entry[] = [];
   const byId = new Map<string, Entry>();
   const gate = createGate();
+  // A copy of a journal may begin later than at 1.
+  let firstSeq = 1;
+
+  const lastSeq = () => firstSeq + entries.length - 1;
+
+  function add(entry: Entry): void {
+    entries.push(entry);
+    byId.set(entry.id, entry);
+  }
 
   function appendOne({ id, txt }: Message, at: string): AppendResult {
     const first = byId.get(id);
     if (first) {
       return { id, status: first.txt === txt ? 'duplicate' : 'conflict', seq: first.seq };
     }
-    const entry: Entry = { seq: entries.length + 1, id, txt, at };
-    entries.push(entry);
-    byId.set(id, entry);
-    return { id, status: 'logged', seq: entry.seq };
+    const seq = lastSeq() + 1;
+    add({ seq, id, txt, at });
+    return { id, status: 'logged', seq };
   }
 
-  return {
+  return withFollow({
     async append(messages) {
       gate.check();
       const at = now().toISOString();
       return messages.map((message) => appendOne(message, at));
     },
+    async copy(copied) {
+      gate.check();
+      const begin = entries.length === 0 ? (copied[0]?.seq ?? firstSeq) : lastSeq() + 1;
+      const ids = new Set<string>();
+      for (const [index, { seq, id }] of copied.entries()) {
+        const isNew = !byId.has(id) && !ids.has(id);
+        if (seq !== begin + index || !isNew) throw copyError(seq, begin + index - 1);
+        ids.add(id);
+      }
+      if (entries.length === 0) firstSeq = begin;
+      for (const entry of copied) add(entry);
+    },
     async *read({ after, limit }) {
       gate.check();
-      const end = Math.min(after + limit, entries.length);
-      for (let from = after; from < end; from += pageMaxCount) {
+      if (after < firstSeq - 1) throw goneError(after, firstSeq);
+      const begin = after - firstSeq + 1;
+      const end = Math.min(begin + limit, entries.length);
+      for (let from = begin; from < end; from += pageMaxCount) {
         yield entries.slice(from, Math.min(from + pageMaxCount, end));
       }
     },
@@ -40,8 +65,8 @@ export function openMemoryJournal(now: () => Date = () => new Date()): Journal {
     },
     async head() {
       gate.check();
-      return { lastSeq: entries.length };
+      return { firstSeq, lastSeq: lastSeq() };
     },
     close: () => gate.close(),
-  };
+  });
 }

@@ -28,10 +28,8 @@ export class SqlitePages {
   readonly #rows;
   readonly #bytes;
   readonly #columns;
-  readonly #firstSeq: number;
 
-  constructor(database: Database, firstSeq: number) {
-    this.#firstSeq = firstSeq;
+  constructor(database: Database) {
     this.#rows = database.prepare(pageQuery);
     this.#bytes = database.prepare(`SELECT sum(length(txt)) AS bytes FROM (${pageQuery})`);
     this.#columns = database.prepare(
@@ -42,7 +40,10 @@ export class SqlitePages {
     );
   }
 
-  /** Reads at most `limit` entries, ended early by count or by bytes. */
+  /**
+   * Reads at most `limit` entries, ended early by count or by bytes. Throws `data_loss` where the
+   * next entry is not the one right behind `after`, or not what it was.
+   */
   read(after: number, limit: number): PackedEntries {
     const count = Math.min(limit, pageMaxCount);
     return this.#readTogether(after, count) ?? this.#readOneByOne(after, count);
@@ -65,10 +66,9 @@ export class SqlitePages {
         times: JSON.parse(row['times']!) as number[],
         sums: JSON.parse(row['sums']!) as number[],
       };
-      const first = Math.max(after + 1, this.#firstSeq);
       const isWhole = packed.seqs.every(
         (seq, index) =>
-          seq === first + index &&
+          seq === after + 1 + index &&
           sumOf(seq, packed.ids[index]!, packed.txts[index]!) === sums[index],
       );
       return isWhole ? packed : undefined;
@@ -81,7 +81,7 @@ export class SqlitePages {
   #readOneByOne(after: number, count: number): PackedEntries {
     const packed: PackedEntries = { seqs: [], ids: [], txts: [], times: [] };
     let bytes = 0;
-    let expected = Math.max(after + 1, this.#firstSeq);
+    let expected = after + 1;
     const rows = this.#rows.iterate(after, count);
     for (const row of rows as IterableIterator<Row>) {
       // A page in a wrong place repeats entries or leaves some out; each is whole by itself.

@@ -4,7 +4,7 @@ import type { Entry } from '../message.ts';
 import { resultCode, resultCodes } from './sqlite-driver.ts';
 import { toOpenError } from './sqlite-errors.ts';
 import { closeStoreFile, openStoreFile, type OpenedStore } from './sqlite-file.ts';
-import { SqliteStore } from './sqlite-store.ts';
+import { SqliteStore, type Retention } from './sqlite-store.ts';
 import { verifyStoreFile } from './sqlite-verify.ts';
 import type { PackedMessages } from './sqlite-wire.ts';
 
@@ -13,6 +13,7 @@ export type Call =
   | { readonly verb: 'append'; readonly packed: PackedMessages }
   | { readonly verb: 'copy'; readonly entries: readonly Entry[] }
   | { readonly verb: 'page'; readonly after: number; readonly limit: number }
+  | ({ readonly verb: 'retain' } & Retention)
   | { readonly verb: 'find'; readonly id: string }
   | { readonly verb: 'head' }
   | { readonly verb: 'close' };
@@ -67,6 +68,8 @@ async function serve(): Promise<void> {
         return store.copy(call.entries);
       case 'page':
         return store.page(call.after, call.limit);
+      case 'retain':
+        return store.retain(call);
       case 'find':
         return store.find(call.id);
       case 'head':

@@ -3,9 +3,11 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
-import type { Head, Journal, ReadRange } from '../journal/journal.ts';
+import { withFollow } from '../journal/follow.ts';
+import type { Head, ReadRange, Store } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
 import { realPathOf } from './sqlite-file.ts';
+import { Readers, startRetention } from './sqlite-retention.ts';
 import type { VerifyReport } from './sqlite-verify.ts';
 import {
   packMessages,
@@ -25,15 +27,10 @@ export interface SqliteOptions {
   readonly onFatal?: ((error: MlogError) => void) | undefined;
   /** Hears what is strange about a store that can be used all the same. */
   readonly onWarning?: ((warning: string) => void) | undefined;
-}
-
-/** A journal in a SQLite file. */
-export interface SqliteJournal extends Journal {
-  /**
-   * Takes over entries of another journal as they are, with `seq` and `at`, behind those that are
-   * here. Throws `conflict` where they do not follow.
-   */
-  copy(entries: readonly Entry[]): Promise<void>;
+  /** Keep the newest so many messages; 0 keeps all. */
+  readonly retainMessages?: number | undefined;
+  /** Keep the messages of the last so many milliseconds; 0 keeps all. */
+  readonly retainAge?: number | undefined;
 }
 
 /**
@@ -51,15 +48,14 @@ const program = import.meta.url.endsWith('.ts')
  * SQLite runs on a thread of its own, with one connection: a sync takes milliseconds, and none of
  * them may hold up the event loop.
  */
-export async function openSqliteJournal(
-  path: string,
-  options: SqliteOptions = {},
-): Promise<SqliteJournal> {
+export async function openSqliteJournal(path: string, options: SqliteOptions = {}): Promise<Store> {
   const thread = new StoreThread(path);
   const warning = await thread.opened;
   if (warning !== undefined) options.onWarning?.(warning);
   thread.onFatal = options.onFatal;
-  return {
+  const readers = new Readers();
+  const retention = startRetention(thread, readers, options);
+  return withFollow({
     async append(messages) {
       const packed = packMessages(messages);
       const moved = [packed.lengths.buffer, packed.bytes.buffer];
@@ -67,16 +63,17 @@ export async function openSqliteJournal(
       return unpackResults(results, messages);
     },
     copy: (entries) => thread.call<void>({ verb: 'copy', entries }),
-    read: (range) => readPages(thread, range),
+    read: (range) => readPages(thread, readers, range),
     async get(id) {
-      const seq = await thread.call<number>({ verb: 'find', id });
-      if (seq === 0) return undefined;
-      const page = await thread.call<PackedEntries>({ verb: 'page', after: seq - 1, limit: 1 });
-      return unpackEntries(page)[0];
+      const [entry] = unpackEntries(await thread.call<PackedEntries>({ verb: 'find', id }));
+      return entry;
     },
     head: () => thread.call<Head>({ verb: 'head' }),
-    close: () => thread.close(),
-  };
+    close() {
+      clearInterval(retention);
+      return thread.close();
+    },
+  });
 }
 
 /**
@@ -112,6 +109,7 @@ function toError({ code, message, ...rest }: FailedReply['error']): MlogError {
 /** Reads page by page, and asks for the next one before the last one is used. */
 async function* readPages(
   thread: StoreThread,
+  readers: Readers,
   { after, limit }: ReadRange,
 ): AsyncGenerator<readonly Entry[]> {
   const ask = (from: number, most: number) => {
@@ -120,15 +118,21 @@ async function* readPages(
     asked.catch(() => {});
     return asked;
   };
-  let left = limit;
-  let asked = left > 0 ? ask(after, left) : undefined;
-  while (asked) {
-    const page = unpackEntries(await asked);
-    const last = page.at(-1);
-    if (!last) return;
-    left -= page.length;
-    asked = left > 0 ? ask(last.seq, left) : undefined;
-    yield page;
+  const reader = readers.enter(after);
+  try {
+    let left = limit;
+    let asked = left > 0 ? ask(after, left) : undefined;
+    while (asked) {
+      const page = unpackEntries(await asked);
+      const last = page.at(-1);
+      if (!last) return;
+      left -= page.length;
+      reader.after = last.seq;
+      asked = left > 0 ? ask(last.seq, left) : undefined;
+      yield page;
+    }
+  } finally {
+    readers.leave(reader);
   }
 }
 

@@ -33,7 +33,7 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
     });
 
     it('is empty at first', async () => {
-      expect(await journal.head()).toEqual({ lastSeq: 0 });
+      expect(await journal.head()).toEqual({ firstSeq: 1, lastSeq: 0 });
       expect(await readAll(journal)).toEqual([]);
       expect(await journal.append([])).toEqual([]);
     });
@@ -46,7 +46,7 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
         { id: 'b', seq: 2, status: 'logged' },
         { id: 'c', seq: 3, status: 'logged' },
       ]);
-      expect(await journal.head()).toEqual({ lastSeq: 3 });
+      expect(await journal.head()).toEqual({ firstSeq: 1, lastSeq: 3 });
       const entries = await readAll(journal);
       expect(entries.map(({ seq, id, txt }) => [seq, id, txt])).toEqual([
         [1, 'a', 'text of a'],
@@ -66,7 +66,7 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
         ],
       );
       expect(await journal.get('a')).toMatchObject({ seq: 1, id: 'a', txt: 'text of a' });
-      expect(await journal.head()).toEqual({ lastSeq: 2 });
+      expect(await journal.head()).toEqual({ firstSeq: 1, lastSeq: 2 });
     });
 
     it('keeps one message an id within one append, too', async () => {

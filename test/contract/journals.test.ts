@@ -7,6 +7,7 @@ import { withBatch } from '../../src/journal/batch.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { withLimit } from '../../src/journal/limit.ts';
 import { withRetry } from '../../src/journal/retry.ts';
+import { withTail } from '../../src/journal/tail.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { withDiagnostics } from '../../src/roles/logging/diagnostics.ts';
 import { loggingRoutes } from '../../src/roles/logging/routes.ts';
@@ -14,6 +15,12 @@ import { createLoggingService } from '../../src/roles/logging/service.ts';
 import { openMemoryJournal } from '../../src/store/memory.ts';
 import { openSqliteJournal } from '../../src/store/sqlite.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import {
+  describeFollow,
+  describeLateJournal,
+  describeStore,
+  type LateSubject,
+} from './follow-contract.ts';
 import {
   describeJournal,
   describeLastingJournal,
@@ -25,14 +32,15 @@ const settings = readSettings('logging', {}, {});
 const logger = createLogger({ level: 'silent' });
 const retry = { attemptsMax: 3, retryDelayMs: 10 };
 
-async function openSqlite(): Promise<LastingSubject> {
+async function openSqlite(): Promise<LastingSubject & LateSubject> {
   const folder = await temporaryFolder();
   const path = join(folder.path, 'new folder', 'mlog.db');
-  const journal = await openSqliteJournal(path);
+  const store = await openSqliteJournal(path);
   return {
-    journal,
+    store,
+    journal: store,
     async reopen() {
-      await journal.close();
+      await store.close();
       return await openSqliteJournal(path);
     },
     end: () => folder.remove(),
@@ -40,13 +48,15 @@ async function openSqlite(): Promise<LastingSubject> {
 }
 
 /** A journal seen over HTTP: a logging service on a port of its own, and its client. */
-async function openOverHttp(): Promise<Subject> {
-  const kept = withBatch(openMemoryJournal(), settings);
+async function openOverHttp(): Promise<LateSubject> {
+  const store = openMemoryJournal();
+  const kept = withBatch(withTail(store), settings);
   const service = createLoggingService(kept, settings);
   const routes = loggingRoutes(service, kept, settings);
   const { host } = settings;
   const server = await startServer({ host, port: 0, routes, limits: settings, logger });
   return {
+    store,
     journal: createHttpJournal(openHttpClient(server.url, { timeoutMs: 5_000 })),
     async end() {
       await server.close();
@@ -55,39 +65,52 @@ async function openOverHttp(): Promise<Subject> {
   };
 }
 
-function wrapped(wrap: (journal: Journal) => Journal, open: () => Promise<Subject>) {
+function openMemory(): Promise<LateSubject> {
+  const store = openMemoryJournal();
+  return Promise.resolve({ store, journal: store });
+}
+
+function wrapped<T extends Subject>(wrap: (journal: Journal) => Journal, open: () => Promise<T>) {
   return async () => {
     const subject = await open();
     return { ...subject, journal: wrap(subject.journal) };
   };
 }
 
-const openMemory = () => Promise.resolve({ journal: openMemoryJournal() });
+/** States all that is promised of any journal. */
+function describeWhole(name: string, open: () => Promise<Subject>): void {
+  describeJournal(name, open);
+  describeFollow(name, open);
+}
+
 const batched = (journal: Journal) =>
   withBatch(journal, { batchMaxCount: 16, batchMaxBytes: 4_096 });
+const limited = (journal: Journal) => withLimit(journal, settings);
+const retried = (journal: Journal) => withRetry(journal, retry);
+const told = (journal: Journal) => withDiagnostics(journal, logger);
+const asInFacade = (journal: Journal) =>
+  withLimit(withRetry(withBatch(withTail(journal), settings), retry), settings);
 
-describeJournal('memory', openMemory);
-describeJournal('SQLite file', openSqlite);
+describeWhole('memory', openMemory);
+describeWhole('SQLite file', openSqlite);
+describeWhole('over HTTP', openOverHttp);
+describeWhole('in batches', wrapped(batched, openMemory));
+describeWhole('SQLite in batches', wrapped(batched, openSqlite));
+describeWhole('with a limit', wrapped(limited, openMemory));
+describeWhole('with retry', wrapped(retried, openMemory));
+describeWhole('with diagnostics', wrapped(told, openMemory));
+describeWhole('with a shared tail', wrapped(withTail, openMemory));
+describeWhole('SQLite with a shared tail', wrapped(withTail, openSqlite));
+describeWhole('over HTTP with a shared tail', wrapped(withTail, openOverHttp));
+describeWhole('as the facade has it', wrapped(asInFacade, openOverHttp));
+
 describeLastingJournal('SQLite file', openSqlite);
-describeJournal('over HTTP', openOverHttp);
-describeJournal('in batches', wrapped(batched, openMemory));
-describeJournal('SQLite in batches', wrapped(batched, openSqlite));
-describeJournal(
-  'with a limit',
-  wrapped((journal) => withLimit(journal, settings), openMemory),
-);
-describeJournal(
-  'with retry',
-  wrapped((journal) => withRetry(journal, retry), openMemory),
-);
-describeJournal(
-  'with diagnostics',
-  wrapped((journal) => withDiagnostics(journal, logger), openMemory),
-);
-describeJournal(
-  'as the facade has it',
-  wrapped(
-    (journal) => withLimit(withRetry(withBatch(journal, settings), retry), settings),
-    openOverHttp,
-  ),
-);
+
+describeLateJournal('memory', openMemory);
+describeLateJournal('SQLite file', openSqlite);
+describeLateJournal('with a shared tail', wrapped(withTail, openMemory));
+describeLateJournal('over HTTP', openOverHttp);
+describeLateJournal('as the facade has it', wrapped(asInFacade, openOverHttp));
+
+describeStore('memory', openMemory);
+describeStore('SQLite file', openSqlite);

@@ -93,9 +93,21 @@ describe('mlog send --lines', () => {
     const args = ['send', '--lines', '--url', proxy.url, '--retry-delay-ms', '10'];
     const run = await sandbox.run(args, { input });
     expect(run.code).toBe(0);
-    expect(run.stderr).toMatch(/^\d+ logged, \d+ duplicate\n$/);
+    expect(run.stderr).toMatch(/ Sending again\.\n\d+ logged, \d+ duplicate\n$/);
     expect(new Set(await textsOf()).size).toBe(3_000);
     expect(await textsOf()).toHaveLength(3_000);
+  });
+
+  test('keeps the order of the lines, also when it has to send some again', async () => {
+    const proxy = await startProxy(services.facade.url);
+    sandbox.defer(() => proxy.close());
+    let replies = 0;
+    proxy.faults.dropReply = () => (replies += 1) === 1;
+    const texts = Array.from({ length: 20_000 }, (_, index) => `line ${index}`);
+    const args = ['send', '--lines', '--url', proxy.url, '--retry-delay-ms', '10'];
+    const run = await sandbox.run(args, { input: texts.join('\n') });
+    expect(run.code).toBe(0);
+    expect(await textsOf()).toEqual(texts);
   });
 
   test.each([
@@ -109,10 +121,10 @@ describe('mlog send --lines', () => {
     expect(run.stderr).toContain(said);
   });
 
-  test('says that the outcome is unknown when nothing answers', async () => {
+  test('fails when nothing answers', async () => {
     const args = ['send', '--lines', '--url', 'http://127.0.0.1:1', '--retry-delay-ms', '1'];
     const run = await sandbox.run(args, { input: 'a\nb\n' });
     expect(run.code).toBe(3);
-    expect(run.stderr).toContain('The outcome of 2 lines is unknown.');
+    expect(run.stderr).toContain('Nothing listens at http://127.0.0.1:1');
   });
 });

@@ -1,6 +1,7 @@
 import { MlogError, toMlogError } from '../../errors.ts';
 import { bodyMaxBytesOf, readBody, streamBody } from '../../http/body.ts';
 import type { TextStream } from '../../http/client.ts';
+import type { EventOptions } from '../../http/events.ts';
 import {
   decodeText,
   mediaTypes,
@@ -38,6 +39,7 @@ export interface FacadeLimits {
   readonly batchMaxCount: number;
   readonly batchMaxBytes: number;
   readonly requestTimeoutMs: number;
+  readonly heartbeatMs: number;
 }
 
 /** The HTTP surface of the facade. */
@@ -46,7 +48,7 @@ export function facadeRoutes(
   upstream: Upstream,
   limits: FacadeLimits,
 ): Routes {
-  const { requestTimeoutMs, txtMaxBytes } = limits;
+  const { requestTimeoutMs, txtMaxBytes, heartbeatMs } = limits;
   const bodyMaxBytes = bodyMaxBytesOf(txtMaxBytes);
 
   function sendOne(parseFields: (bytes: Buffer) => Fields): Handler {
@@ -71,7 +73,10 @@ export function facadeRoutes(
   return {
     ...healthRoutes('facade', upstream.checks),
     '/': {
-      GET: (request) => list(parseListing(request), upstream),
+      GET: (request) => {
+        const { stopping } = request;
+        return list(parseListing(request), upstream, { heartbeatMs, stopping });
+      },
       POST: byMediaType({
         [mediaTypes.form]: sendOne(parseForm),
         [mediaTypes.json]: sendOne((bytes) => parseJson(decodeText(bytes))),
@@ -97,11 +102,11 @@ function toUnknownReply(thrown: unknown): Reply {
   return json(500, { error: `${message} ${hint}`, id: details['id'] });
 }
 
-async function list(listing: Listing, upstream: Upstream): Promise<Reply> {
-  if (listing.isQueried) return await replyToListing(listing, upstream.journal);
+async function list(listing: Listing, upstream: Upstream, options: EventOptions): Promise<Reply> {
+  if (listing.isQueried) return await replyToListing(listing, upstream.journal, options);
   if (listing.types[0] === mediaTypes.json) return await listAsReference(upstream);
   try {
-    return await replyToListing(listing, upstream.journal);
+    return await replyToListing(listing, upstream.journal, options);
   } catch (error) {
     // A reference logging service has no entries to give; who also takes JSON gets its list.
     if (toMlogError(error).code !== 'unimplemented') throw error;

@@ -4,6 +4,7 @@ import { statusError } from '../../http/problem.ts';
 import { withBatch } from '../../journal/batch.ts';
 import { withLimit } from '../../journal/limit.ts';
 import { withRetry } from '../../journal/retry.ts';
+import { withTail } from '../../journal/tail.ts';
 import { closeInReverse, type Closeable } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openJournal } from '../../open-journal.ts';
@@ -20,7 +21,7 @@ export async function openUpstream(
   // Retrying is outside of batching: each message has its own attempts, two seconds apart, and is
   // not held up by what others wait for. The limit is outside of both and counts all of them.
   const journal = withLimit(
-    withRetry(withBatch(remote, settings), {
+    withRetry(withBatch(withTail(remote), settings), {
       attemptsMax: settings.attemptsMax,
       retryDelayMs: settings.retryDelayMs,
       stopping,

@@ -21,6 +21,7 @@ export interface LoggingLimits {
   readonly appendMaxCount: number;
   readonly appendMaxBytes: number;
   readonly requestTimeoutMs: number;
+  readonly heartbeatMs: number;
 }
 
 /** Tells a facade that it may speak more than forms. */
@@ -32,7 +33,7 @@ export function loggingRoutes(
   journal: Journal,
   limits: LoggingLimits,
 ): Routes {
-  const { requestTimeoutMs } = limits;
+  const { requestTimeoutMs, heartbeatMs } = limits;
   const oneMessage = { bodyMaxBytes: bodyMaxBytesOf(limits.txtMaxBytes), requestTimeoutMs };
   const manyMessages = {
     bodyMaxBytes: Math.max(limits.appendMaxBytes, oneMessage.bodyMaxBytes),
@@ -65,7 +66,8 @@ export function loggingRoutes(
   return {
     ...healthRoutes('logging', { store: () => journal.head() }),
     '/logging': {
-      GET: (request) => replyToListing(parseListing(request), journal),
+      GET: (request) =>
+        replyToListing(parseListing(request), journal, { heartbeatMs, stopping: request.stopping }),
       POST: byMediaType({
         [mediaTypes.form]: logForm,
         [mediaTypes.json]: logJson,

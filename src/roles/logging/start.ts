@@ -4,6 +4,7 @@ import { startServer, type Server } from '../../http/server.ts';
 import { withBatch } from '../../journal/batch.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { withLimit } from '../../journal/limit.ts';
+import { withTail } from '../../journal/tail.ts';
 import { closeInReverse } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openJournal } from '../../open-journal.ts';
@@ -22,13 +23,16 @@ export async function startLogging(
   logger: Logger,
   onFatal: (error: MlogError) => void,
 ): Promise<StartedLogging> {
-  const { attemptTimeoutMs, host, port } = settings;
+  const { attemptTimeoutMs, retainMessages, retainAge, host, port } = settings;
   const store = await openJournal(settings.store, {
     attemptTimeoutMs,
+    retainMessages,
+    retainAge,
     onFatal,
     onWarning: (warning) => logger.warn(warning),
   });
-  const journal = withLimit(withBatch(withDiagnostics(store, logger), settings), settings);
+  const told = withDiagnostics(withTail(store), logger);
+  const journal = withLimit(withBatch(told, settings), settings);
   try {
     const service = createLoggingService(journal, settings);
     const routes = loggingRoutes(service, journal, settings);

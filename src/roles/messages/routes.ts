@@ -1,20 +1,53 @@
 import { mediaTypes } from '../../http/formats.ts';
-import { healthRoutes } from '../../http/health.ts';
+import { healthRoutes, type Check } from '../../http/health.ts';
+import { parseListing, replyToListing } from '../../http/listing.ts';
 import { json } from '../../http/reply.ts';
-import type { Routes } from '../../http/server.ts';
+import type { Handler, Routes } from '../../http/server.ts';
+import type { Journal } from '../../journal/journal.ts';
+import type { Replica } from './replica.ts';
 import { notImplementedText } from './service.ts';
 
-/** The HTTP surface of the messages role. */
-export function messagesRoutes(): Routes {
+/** A replica, and the journal that it fills. */
+export interface ReplicaSource {
+  readonly replica: Replica;
+  readonly journal: Journal;
+}
+
+/** The HTTP surface of the messages role, with a replica or as the reference has it. */
+export function messagesRoutes(
+  limits: { readonly heartbeatMs: number },
+  source?: ReplicaSource,
+): Routes {
   return {
-    ...healthRoutes('messages', {}),
+    ...healthRoutes('messages', source ? checksOf(source) : {}),
     '/messages': {
-      GET: () => ({
-        status: 200,
-        type: `${mediaTypes.text}; charset=utf-8`,
-        body: notImplementedText,
-      }),
+      GET: source ? listReplica(source, limits) : sayNotImplemented,
       otherwise: () => json(405, 'Method not allowed', { Allow: 'GET, HEAD' }),
     },
+  };
+}
+
+function checksOf({ replica, journal }: ReplicaSource): Record<string, Check> {
+  return { store: () => journal.head(), replica: () => replica.check() };
+}
+
+const sayNotImplemented: Handler = () => ({
+  status: 200,
+  type: `${mediaTypes.text}; charset=utf-8`,
+  body: notImplementedText,
+});
+
+function listReplica(
+  { replica, journal }: ReplicaSource,
+  { heartbeatMs }: { readonly heartbeatMs: number },
+): Handler {
+  return async (request) => {
+    const lag = await replica.lag();
+    const options = { heartbeatMs, stopping: request.stopping };
+    const reply = await replyToListing(parseListing(request), journal, options);
+    return {
+      ...reply,
+      headers: { ...reply.headers, 'Mlog-Replica-Lag': String(lag ?? 'unknown') },
+    };
   };
 }

@@ -1,10 +1,46 @@
 import type { Settings } from '../../config.ts';
+import type { MlogError } from '../../errors.ts';
 import { startServer, type Server } from '../../http/server.ts';
+import { withTail } from '../../journal/tail.ts';
+import { closeInReverse, type Closeable } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { messagesRoutes } from './routes.ts';
+import { openJournal, openStore } from '../../open-journal.ts';
+import { startReplica } from './replica.ts';
+import { messagesRoutes, type ReplicaSource } from './routes.ts';
 
-/** Starts the messages role. */
-export async function startMessages(settings: Settings, logger: Logger): Promise<Server> {
+/** Starts the messages role, as a replica where it is told whom to follow. */
+export async function startMessages(
+  settings: Settings,
+  logger: Logger,
+  onFatal: (error: MlogError) => void,
+): Promise<Server> {
   const { host, port } = settings;
-  return await startServer({ host, port, routes: messagesRoutes(), limits: settings, logger });
+  const things: Closeable[] = [];
+  try {
+    const source = settings.follow
+      ? await openReplica(settings, logger, onFatal, things)
+      : undefined;
+    const routes = messagesRoutes(settings, source);
+    const server = await startServer({ host, port, routes, limits: settings, logger });
+    return { url: server.url, close: () => closeInReverse([...things, server]) };
+  } catch (error) {
+    await closeInReverse(things);
+    throw error;
+  }
+}
+
+async function openReplica(
+  { follow, store, attemptTimeoutMs }: Settings,
+  logger: Logger,
+  onFatal: (error: MlogError) => void,
+  things: Closeable[],
+): Promise<ReplicaSource> {
+  const onWarning = (warning: string) => logger.warn(warning);
+  const kept = await openStore(store, { attemptTimeoutMs, onFatal, onWarning });
+  things.push(kept);
+  const original = await openJournal(follow, { attemptTimeoutMs });
+  things.push(original);
+  const replica = startReplica(original, kept, logger);
+  things.push(replica);
+  return { replica, journal: withTail(kept) };
 }

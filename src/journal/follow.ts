@@ -1,0 +1,41 @@
+import type { FollowRange, Store } from './journal.ts';
+import { createNotice } from './notice.ts';
+
+/**
+ * Gives a store its `follow`: all that is appended comes through here, so a follower that has read
+ * everything waits for the next append. Each follower reads for itself; see `withTail`.
+ */
+export function withFollow(store: Omit<Store, 'follow'>): Store {
+  const notice = createNotice();
+
+  return {
+    ...store,
+    async append(messages) {
+      const results = await store.append(messages);
+      notice.give();
+      return results;
+    },
+    async copy(entries) {
+      await store.copy(entries);
+      notice.give();
+    },
+    async *follow({ after, signal }: FollowRange) {
+      let position = after;
+      while (!signal.aborted) {
+        const seen = notice.count;
+        for await (const page of store.read({ after: position, limit: Infinity })) {
+          yield page;
+          if (signal.aborted) return;
+          position = page.at(-1)!.seq;
+        }
+        await notice.wait(seen, signal);
+      }
+    },
+    async close() {
+      const closed = store.close();
+      // Who waits reads once more, and hears that the journal is closed.
+      notice.give();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MlogError, toMlogError } from '../errors.ts';
+import { byteCount, type Entry } from '../message.ts';
+import type { FollowRange, Journal } from './journal.ts';
+import { createNotice } from './notice.ts';
+
+type Page = readonly Entry[];
+
+/** How much of the newest is at hand; a follower that is further behind reads by itself. */
+const tailMaxCount = 10_000;
+const tailMaxBytes = 4 * 1024 * 1024;
+
+/**
+ * A first entry goes to the followers at once, those right behind it together, after this time:
+ * each write to a follower costs about 10 µs, whatever is in it.
+ */
+const gatherMs = 10;
+
+/** What one follows may be gone for a while, as a logging service that is started again. */
+const reconnectMs = 500;
+
+/**
+ * Lets any number of followers share one `follow` of the journal below, which goes on as long as
+ * there is one of them. When it breaks off, as it does with a service that is started again, it is
+ * taken up where it was and the followers notice nothing.
+ */
+export function withTail(journal: Journal): Journal {
+  const notice = createNotice();
+  let followers = 0;
+  let shared: SharedTail | undefined;
+
+  function join(): SharedTail {
+    followers += 1;
+    if (!shared || shared.failure) {
+      shared = new SharedTail(journal, () => notice.give());
+    }
+    return shared;
+  }
+
+  function leave(): void {
+    followers -= 1;
+    if (followers > 0) return;
+    shared?.end();
+    shared = undefined;
+  }
+
+  return {
+    ...journal,
+    async *follow({ after, signal }: FollowRange) {
+      const tail = join();
+      let position = after;
+      try {
+        await tail.begun;
+        while (!signal.aborted) {
+          const seen = notice.count;
+          if (position < tail.after) {
+            const before = position;
+            const range = { after: position, limit: tail.after - position };
+            for await (const page of journal.read(range)) {
+              yield page;
+              position = page.at(-1)!.seq;
+              if (signal.aborted) return;
+            }
+            if (position === before) throw lostError(position);
+            continue;
+          }
+          const page = tail.pageBehind(position);
+          if (page) {
+            yield page;
+            position = page.at(-1)!.seq;
+          } else {
+            if (tail.failure) throw tail.failure;
+            await notice.wait(seen, signal);
+          }
+        }
+      } finally {
+        leave();
+      }
+    },
+    async close() {
+      shared?.end();
+      await journal.close();
+    },
+  };
+}
+
+function lostError(seq: number): MlogError {
+  return new MlogError('data_loss', `The journal has no entries behind ${seq} any more.`);
+}
+
+/** The newest entries of a journal, from the one on that came first since somebody asked. */
+class SharedTail {
+  /** Resolves once it is known where the tail begins. */
+  readonly begun: Promise<void>;
+  /** The pages hold what comes behind this `seq`, without a gap. */
+  after = Infinity;
+  failure: MlogError | undefined;
+  readonly #journal: Journal;
+  readonly #onChange: () => void;
+  readonly #stop = new AbortController();
+  #pages: { readonly entries: Page; readonly bytes: number }[] = [];
+  #count = 0;
+  #bytes = 0;
+
+  constructor(journal: Journal, onChange: () => void) {
+    this.#journal = journal;
+    this.#onChange = onChange;
+    this.begun = this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      this.after = (await this.#journal.head()).lastSeq;
+    } catch (error) {
+      this.failure = toMlogError(error);
+      throw error;
+    }
+    void this.#run(this.after);
+  }
+
+  async #run(after: number): Promise<void> {
+    const { signal } = this.#stop;
+    let position = after;
+    while (!signal.aborted) {
+      try {
+        for await (const entries of this.#journal.follow({ after: position, signal })) {
+          this.#add(entries);
+          position = entries.at(-1)!.seq;
+          this.#onChange();
+          await sleep(gatherMs);
+        }
+      } catch (thrown) {
+        const error = toMlogError(thrown);
+        if (!error.retryable) {
+          this.failure = error;
+          this.#onChange();
+          return;
+        }
+      }
+      if (!signal.aborted) await sleep(reconnectMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  #add(entries: Page): void {
+    const bytes = byteCount(entries);
+    this.#pages.push({ entries, bytes });
+    this.#count += entries.length;
+    this.#bytes += bytes;
+    while (this.#pages.length > 1 && (this.#count > tailMaxCount || this.#bytes > tailMaxBytes)) {
+      const oldest = this.#pages.shift()!;
+      this.#count -= oldest.entries.length;
+      this.#bytes -= oldest.bytes;
+      this.after = oldest.entries.at(-1)!.seq;
+    }
+  }
+
+  /** Gives what comes right behind a position that is not before the tail, if there is anything. */
+  pageBehind(position: number): Page | undefined {
+    const found = this.#pages.find(({ entries }) => entries.at(-1)!.seq > position)?.entries;
+    if (!found || found[0]!.seq > position) return found;
+    return found.slice(found.findIndex(({ seq }) => seq > position));
+  }
+
+  end(): void {
+    this.failure ??= new MlogError('closed', 'The journal is closed.');
+    this.#stop.abort();
+    this.#onChange();
+  }
+}

@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import * as http from 'node:http';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { request } from '../support/http.ts';
+import { openSandbox, type Sandbox, type Service } from '../support/sandbox.ts';
+
+// A long journal, read as a whole: it flows, and takes no more memory than a short one.
+
+const count = 200_000;
+
+/** The most that a process may take; what it lists has 36 to 60 MB and as objects several times that. */
+const caps = { logging: 300, facade: 200 };
+
+let sandbox: Sandbox;
+let logging: Service;
+let facade: Service;
+beforeAll(async () => {
+  sandbox = await openSandbox();
+  const patient = ['--reader-stall-ms', '60000', '--log-level', 'debug'];
+  const messages = await sandbox.serve('messages');
+  logging = await sandbox.serve('logging', ...patient);
+  const below = ['--logging', logging.url, '--messages', messages.url];
+  facade = await sandbox.serve('facade', ...below, ...patient);
+  await fill(facade.url);
+}, 60_000);
+afterAll(() => sandbox.close());
+
+const txtOf = (n: number): string => `${n} ${'"quoted" \\ and Ünïcode 🙂 '.repeat(6)}`;
+
+const fill = async (url: string): Promise<void> => {
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const sent = http.request(url, { method: 'POST', headers, agent: false });
+  const answered = once(sent, 'response').then(([response]) =>
+    text(response as http.IncomingMessage),
+  );
+  for (let from = 1; from <= count; from += 1_000) {
+    const lines = Array.from({ length: 1_000 }, (_, n) => JSON.stringify({ txt: txtOf(from + n) }));
+    if (!sent.write(`${lines.join('\n')}\n`)) await once(sent, 'drain');
+  }
+  sent.end();
+  expect((await answered).split('\n')).toHaveLength(count + 1);
+};
+
+/** Begins to count anew how much memory a process has had at most. */
+const forgetPeak = ({ pid }: Service): Promise<void> => writeFile(`/proc/${pid}/clear_refs`, '5');
+
+const peakMegabytes = async ({ pid }: Service): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) / 1024;
+};
+
+const ndjsonTexts = (body: string): string[] =>
+  body
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { txt: string }).txt);
+
+const eventTexts = (body: string): string[] =>
+  ndjsonTexts(
+    body
+      .split('\n\n')
+      .flatMap((block) => /^id: \d+\ndata: (.*)$/s.exec(block)?.[1] ?? [])
+      .join('\n'),
+  );
+
+const referenceTexts = (body: string): string[] => {
+  const [logged = ''] = JSON.parse(body) as string[];
+  return JSON.parse(logged.replace('logging-service: ', '')) as string[];
+};
+
+const ndjson = 'application/x-ndjson';
+const events = 'text/event-stream';
+
+describe.runIf(process.platform === 'linux')(`${count} messages`, () => {
+  test.each([
+    ['logging', '/logging', 'application/json', (body: string) => JSON.parse(body) as string[]],
+    ['logging', '/logging', ndjson, ndjsonTexts],
+    ['logging', `/logging?limit=${count}`, events, eventTexts],
+    ['facade', '/', 'application/json', referenceTexts],
+    ['facade', '/', ndjson, ndjsonTexts],
+    ['facade', `/?limit=${count}`, events, eventTexts],
+  ] as const)('flow out of %s at %s as %s', async (role, target, accept, textsOf) => {
+    const service = { logging, facade }[role];
+    await Promise.all([logging, facade].map(forgetPeak));
+    const askedAt = performance.now();
+    const headers = { accept };
+    const sent = http.get(new URL(target, service.url), { headers, agent: false });
+    const [response] = (await once(sent, 'response')) as [http.IncomingMessage];
+    expect(response).toMatchObject({ statusCode: 200 });
+    response.setEncoding('utf8');
+    const [first] = (await once(response, 'data')) as [string];
+    const begunMs = performance.now() - askedAt;
+    response.pause();
+    // Most of it is still to be made; what is in the way of its reader is in nobody's.
+    expect(await request(new URL('/livez', service.url))).toMatchObject({ status: 200 });
+
+    const texts = textsOf(first + (await text(response)));
+    expect(begunMs).toBeLessThan((performance.now() - askedAt) / 4);
+    expect(texts).toHaveLength(count);
+    expect(texts.findIndex((txt, index) => txt !== txtOf(index + 1))).toBe(-1);
+    expect(await peakMegabytes(logging)).toBeLessThan(caps.logging);
+    expect(await peakMegabytes(facade)).toBeLessThan(caps.facade);
+  });
+});

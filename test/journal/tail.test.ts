@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MlogError } from '../../src/errors.ts';
+import { goneError } from '../../src/journal/gone.ts';
+import type { Journal, ReadRange } from '../../src/journal/journal.ts';
+import { withTail } from '../../src/journal/tail.ts';
+import type { Entry } from '../../src/message.ts';
+import { openMemoryJournal } from '../../src/store/memory.ts';
+import { seqsFrom, startFollower, type Follower } from '../contract/follower.ts';
+import { message } from '../contract/journal-contract.ts';
+
+/** A memory journal that notes who follows and reads it, and whose stream can be broken off. */
+class WatchedJournal {
+  /** The positions behind which it was followed. */
+  readonly follows: number[] = [];
+  readonly reads: ReadRange[] = [];
+  following = 0;
+  readonly journal: Journal;
+  #cut = new AbortController();
+
+  constructor(memory: Journal = openMemoryJournal()) {
+    this.journal = {
+      ...memory,
+      read: (range) => {
+        this.reads.push(range);
+        // A reader that spins would never give way to the timeout of a test.
+        if (this.reads.length > 100) throw new Error('It is read without end.');
+        return memory.read(range);
+      },
+      follow: (range) => this.#follow(memory, range.after, range.signal),
+    };
+  }
+
+  async *#follow(memory: Journal, after: number, stopped: AbortSignal) {
+    this.follows.push(after);
+    this.following += 1;
+    const cut = this.#cut.signal;
+    try {
+      yield* memory.follow({ after, signal: AbortSignal.any([stopped, cut]) });
+      if (cut.aborted && cut.reason) throw cut.reason as Error;
+    } finally {
+      this.following -= 1;
+    }
+  }
+
+  /** Ends the streams of this moment, with an error or with none. */
+  breakOff(error?: MlogError): void {
+    // A signal makes up a reason of its own where it is given undefined.
+    this.#cut.abort(error ?? null);
+    this.#cut = new AbortController();
+  }
+}
+
+describe('withTail', () => {
+  let below: WatchedJournal;
+  let journal: Journal;
+  let last: number;
+  const followers: Follower[] = [];
+
+  beforeEach(() => {
+    below = new WatchedJournal();
+    journal = withTail(below.journal);
+    last = 0;
+  });
+
+  afterEach(async () => {
+    await Promise.all(followers.splice(0).map((follower) => follower.stop()));
+    await journal.close();
+  });
+
+  function start(after?: number): Follower {
+    const follower = startFollower(journal, after);
+    followers.push(follower);
+    return follower;
+  }
+
+  async function append(count: number, to = below.journal): Promise<void> {
+    const seqs = seqsFrom(last + 1, last + count);
+    last += count;
+    await to.append(seqs.map((seq) => message(`m-${seq}`)));
+  }
+
+  it('follows the journal below once, however many follow, and reads nothing twice', async () => {
+    await append(10);
+    const all = Array.from({ length: 30 }, () => start(10));
+    await append(20);
+    await Promise.all(all.map((follower) => follower.got(20)));
+    const late = start(25);
+    await append(20);
+    await Promise.all([...all.map((follower) => follower.got(40)), late.got(25)]);
+    for (const follower of all) expect(follower.seqs()).toEqual(seqsFrom(11, 50));
+    expect(late.seqs()).toEqual(seqsFrom(26, 50));
+    expect(below.follows).toEqual([10]);
+    expect(below.reads).toEqual([]);
+  });
+
+  it('reads only for who begins before the others did', async () => {
+    await append(10);
+    const live = start(10);
+    await append(5);
+    await live.got(5);
+    const [first, second] = [start(), start(7)];
+    await Promise.all([first.got(15), second.got(8)]);
+    expect(first.seqs()).toEqual(seqsFrom(1, 15));
+    expect(second.seqs()).toEqual(seqsFrom(8, 15));
+    expect(below.reads).toEqual([
+      { after: 0, limit: 10 },
+      { after: 7, limit: 3 },
+    ]);
+    expect(below.follows).toEqual([10]);
+  });
+
+  it.each([
+    ['with an error', new MlogError('unavailable', 'The connection broke.')],
+    ['without a word', undefined],
+  ])('takes up where it was what breaks off %s', async (_, error) => {
+    await append(10);
+    const [early, live] = [start(), start(10)];
+    await append(5);
+    await Promise.all([early.got(15), live.got(5)]);
+    for (const at of [15, 25]) {
+      below.breakOff(error);
+      await append(10);
+      await Promise.all([early.got(at + 10), live.got(at)]);
+    }
+    expect(early.seqs()).toEqual(seqsFrom(1, 35));
+    expect(live.seqs()).toEqual(seqsFrom(11, 35));
+    expect(below.follows).toEqual([10, 15, 25]);
+  });
+
+  it.each([goneError(3, 9), new MlogError('data_loss', 'Entry 12 is damaged.')])(
+    'tells all followers what cannot be taken up again: $code',
+    async (failure) => {
+      await append(10);
+      const both = [start(), start(10)];
+      await append(1);
+      await both[0]!.got(11);
+      await both[1]!.got(1);
+      below.breakOff(failure);
+      for (const follower of both) expect(await follower.ended).toBe(failure);
+      expect(both[0]!.seqs()).toEqual(seqsFrom(1, 11));
+      const next = start();
+      await append(1);
+      await next.got(12);
+      expect(next.seqs()).toEqual(seqsFrom(1, 12));
+      expect(below.follows).toEqual([10, 11]);
+    },
+  );
+
+  it('tells a follower that the journal cannot be reached, and asks again for the next', async () => {
+    const error = new MlogError('unavailable', 'Nothing listens.');
+    let isThere = false;
+    const tailed = withTail({
+      ...below.journal,
+      head: () => (isThere ? below.journal.head() : Promise.reject(error)),
+    });
+    const both = [startFollower(tailed), startFollower(tailed)];
+    for (const follower of both) expect(await follower.ended).toBe(error);
+    isThere = true;
+    const next = startFollower(tailed);
+    await append(3);
+    await next.got(3);
+    expect(await next.stop()).toBeUndefined();
+  });
+
+  it.each([
+    ['entries', 25_000, 500, 'text'],
+    ['bytes', 60, 2, 'x'.repeat(256 * 1_024)],
+  ])('lets who falls behind by many %s read them, and miss none', async (_, count, size, txt) => {
+    const slow = journal.follow({ after: 0, signal: new AbortController().signal });
+    const pages = slow[Symbol.asyncIterator]();
+    const quick = start();
+    await append(1);
+    expect((await pages.next()).value).toHaveLength(1);
+    while (last < count) {
+      const seqs = seqsFrom(last + 1, last + size);
+      last += size;
+      await below.journal.append(seqs.map((seq) => ({ id: `${seq}`, txt })));
+      await quick.got(last);
+    }
+    expect(below.reads).toEqual([]);
+    const taken = [1];
+    while (taken.at(-1) !== last)
+      taken.push(...(await pages.next()).value!.map(({ seq }: Entry) => seq));
+    await pages.return?.();
+    expect(taken).toEqual(seqsFrom(1, last));
+    expect(quick.seqs()).toEqual(seqsFrom(1, last));
+    // What the tail had at hand still came from there.
+    const read = below.reads.reduce((sum, { limit }) => sum + limit, 0);
+    expect(below.reads[0]).toMatchObject({ after: 1 });
+    expect(read).toBeGreaterThan(count / 2);
+    expect(read).toBeLessThan(count * 0.8);
+    expect(below.follows).toEqual([0]);
+  });
+
+  it('ends the one below with the last follower, and begins it again with the next', async () => {
+    const [one, other] = [start(), start()];
+    await append(3);
+    await Promise.all([one.got(3), other.got(3)]);
+    await one.stop();
+    await append(1);
+    await other.got(4);
+    expect(below.following).toBe(1);
+    await other.stop();
+    await expect.poll(() => below.following).toBe(0);
+    await append(1);
+    const next = start(4);
+    await append(1);
+    await next.got(2);
+    expect(next.seqs()).toEqual([5, 6]);
+    expect(below.follows).toEqual([0, 5]);
+  });
+
+  it('tells who asks for entries that the journal has lost, and does not spin', async () => {
+    await append(5);
+    const lost = withTail({
+      ...below.journal,
+      head: () => Promise.resolve({ firstSeq: 1, lastSeq: 8 }),
+    });
+    const follower = startFollower(lost, 2);
+    expect(await follower.ended).toMatchObject({ code: 'data_loss' });
+    expect(follower.seqs()).toEqual([3, 4, 5]);
+    expect(below.reads).toEqual([
+      { after: 2, limit: 6 },
+      { after: 5, limit: 3 },
+    ]);
+  });
+});
