@@ -1,0 +1,347 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Journal, Store } from '../../src/journal/journal.ts';
+import { selectEntries } from '../../src/journal/select.ts';
+import type { Entry } from '../../src/message.ts';
+import { closeStoreFile, openStoreFile, type OpenedStore } from '../../src/store/sqlite-file.ts';
+import { Readers } from '../../src/store/sqlite-retention.ts';
+import { SqliteStore, type Retention } from '../../src/store/sqlite-store.ts';
+import { packMessages } from '../../src/store/sqlite-wire.ts';
+import {
+  openSqliteJournal,
+  verifySqliteStore,
+  type SqliteOptions,
+} from '../../src/store/sqlite.ts';
+import { seqsFrom, startFollower } from '../contract/follower.ts';
+import { entriesFrom } from '../contract/follow-contract.ts';
+import { message, readAll } from '../contract/journal-contract.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+describe('the retention of a store', () => {
+  const hour = 3_600_000;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let opened: OpenedStore;
+  let store: SqliteStore;
+
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+    opened = await openStoreFile(join(folder.path, 'mlog.db'));
+    store = new SqliteStore(opened);
+    vi.useFakeTimers({ toFake: ['Date'] });
+  });
+
+  afterEach(async () => {
+    vi.useRealTimers();
+    closeStoreFile(opened.database);
+    await folder.remove();
+  });
+
+  function append(first: number, last: number): void {
+    store.append(packMessages(seqsFrom(first, last).map((seq) => message(`m-${seq}`))));
+  }
+
+  function retain(retention: Partial<Retention>): boolean {
+    const all = Number.MAX_SAFE_INTEGER;
+    return store.retain({ messages: all, oldest: 0, heldFrom: all, ...retention });
+  }
+
+  /** The places of all rows that are there, whatever the store says. */
+  function rows(): number[] {
+    const found = opened.database.prepare('SELECT seq FROM entry ORDER BY seq').all();
+    return (found as { seq: number }[]).map(({ seq }) => seq);
+  }
+
+  it('announces what goes, then removes it, and keeps the newest so many', () => {
+    append(1, 10);
+    expect(retain({ messages: 4 })).toBe(false);
+    expect(store.head()).toEqual({ firstSeq: 7, lastSeq: 10 });
+    expect(rows()).toEqual(seqsFrom(1, 10));
+    expect(retain({ messages: 4 })).toBe(false);
+    expect(rows()).toEqual(seqsFrom(7, 10));
+    append(11, 12);
+    retain({ messages: 4 });
+    retain({ messages: 4 });
+    expect(rows()).toEqual(seqsFrom(9, 12));
+    expect(store.head()).toEqual({ firstSeq: 9, lastSeq: 12 });
+  });
+
+  it('removes what is older than a time, and nothing of that time', () => {
+    const times = [0, 1, 1, 5, 9];
+    for (const [index, hours] of times.entries()) {
+      vi.setSystemTime(hours * hour);
+      append(index + 1, index + 1);
+    }
+    for (const [oldest, first] of [
+      [0, 1],
+      [hour, 2],
+      [hour + 1, 4],
+      [4 * hour, 4],
+      [5 * hour, 4],
+      [6 * hour, 5],
+    ] as const) {
+      retain({ oldest });
+      retain({ oldest });
+      expect(rows()).toEqual(seqsFrom(first, 5));
+      expect(store.head()).toEqual({ firstSeq: first, lastSeq: 5 });
+    }
+  });
+
+  it('keeps the newest entry whatever its age, for the place of the next one', () => {
+    vi.setSystemTime(0);
+    append(1, 5);
+    for (let count = 0; count < 3; count += 1) retain({ oldest: hour, messages: 1 });
+    expect(rows()).toEqual([5]);
+    expect(store.head()).toEqual({ firstSeq: 5, lastSeq: 5 });
+    expect(store.append(packMessages([message('m-6')]))).toEqual({ firstSeq: 6 });
+  });
+
+  it('leaves an empty store empty', () => {
+    expect(retain({ messages: 1, oldest: hour })).toBe(false);
+    expect(store.head()).toEqual({ firstSeq: 1, lastSeq: 0 });
+    append(1, 1);
+    expect(rows()).toEqual([1]);
+  });
+
+  it('takes no more than a thousand at a time', () => {
+    append(1, 2_500);
+    retain({ messages: 10 });
+    expect(retain({ messages: 10 })).toBe(true);
+    expect(rows()[0]).toBe(1_001);
+    expect(retain({ messages: 10 })).toBe(true);
+    expect(retain({ messages: 10 })).toBe(false);
+    expect(rows()).toEqual(seqsFrom(2_491, 2_500));
+  });
+
+  it('removes nothing that somebody still reads', () => {
+    append(1, 100);
+    retain({ messages: 10 });
+    for (const heldFrom of [1, 40, 40, 5]) {
+      expect(retain({ messages: 10, heldFrom })).toBe(false);
+      expect(rows()[0]).toBe(heldFrom === 1 ? 1 : 40);
+    }
+    retain({ messages: 10 });
+    expect(rows()).toEqual(seqsFrom(91, 100));
+  });
+
+  it('lets who asked where it begins begin there, though it has announced more since', () => {
+    append(1, 5_000);
+    retain({ messages: 10 });
+    const { firstSeq } = store.head();
+    append(5_001, 10_000);
+    while (retain({ messages: 10 })) expect(store.head().firstSeq).toBe(firstSeq);
+    expect(store.head().firstSeq).toBe(9_991);
+    expect(store.page(firstSeq - 1, 5).seqs).toEqual(seqsFrom(4_991, 4_995));
+    expect(() => store.page(firstSeq - 2, 5)).toThrow(
+      expect.objectContaining({ code: 'gone', details: { firstSeq: 9_991 } }),
+    );
+    while (retain({ messages: 10 }));
+    expect(() => store.page(firstSeq - 1, 5)).toThrow(expect.objectContaining({ code: 'gone' }));
+    expect(store.page(9_990, 5).seqs).toEqual(seqsFrom(9_991, 9_995));
+  });
+
+  it('lets a key live as long as its message', () => {
+    append(1, 4);
+    retain({ messages: 2 });
+    retain({ messages: 2 });
+    const again = [message('m-4'), { id: 'm-1', txt: 'another' }, { id: 'm-1', txt: 'a third' }];
+    expect(store.append(packMessages(again))).toEqual({
+      results: [
+        { status: 'duplicate', seq: 4 },
+        { status: 'logged', seq: 5 },
+        { status: 'conflict', seq: 5 },
+      ],
+    });
+  });
+
+  it('goes on in a copy that begins late', () => {
+    store.copy(entriesFrom(41, 50));
+    retain({ messages: 5 });
+    retain({ messages: 5 });
+    expect(rows()).toEqual(seqsFrom(46, 50));
+    expect(store.head()).toEqual({ firstSeq: 46, lastSeq: 50 });
+  });
+});
+
+/** A journal in a folder of its own. */
+class Kept {
+  journal!: Store;
+  readonly path: string;
+
+  constructor(folder: string) {
+    this.path = join(folder, 'mlog.db');
+  }
+
+  async open(options: SqliteOptions): Promise<void> {
+    this.journal = await openSqliteJournal(this.path, options);
+  }
+
+  async append(first: number, last: number): Promise<void> {
+    for (let from = first; from <= last; from += 1_000) {
+      const seqs = seqsFrom(from, Math.min(from + 999, last));
+      await this.journal.append(seqs.map((seq) => message(`m-${seq}`)));
+    }
+  }
+
+  /** Waits until an entry is not only announced to go, but gone. */
+  async gone(seq: number): Promise<void> {
+    const range = { after: seq - 1, limit: 1 };
+    const look = () => readAll(this.journal, range).then(() => 'there', codeOf);
+    const check = async () => assert.equal(await look(), 'gone');
+    await vi.waitFor(check, { timeout: 10_000 });
+  }
+}
+
+/** Gives a test a folder of its own: these all wait for sweeps, so they do it together. */
+async function inFolder(test: (kept: Kept) => Promise<void>): Promise<void> {
+  const folder = await temporaryFolder();
+  const kept = new Kept(folder.path);
+  try {
+    await test(kept);
+  } finally {
+    await kept.journal?.close();
+    await folder.remove();
+  }
+}
+
+describe.concurrent('a journal with retention', () => {
+  it('keeps the newest so many, and tells of a position that is gone', () =>
+    inFolder(async (kept) => {
+      await kept.open({ retainMessages: 10 });
+      await kept.append(1, 2_500);
+      await kept.gone(2_490);
+      expect(await kept.journal.head()).toEqual({ firstSeq: 2_491, lastSeq: 2_500 });
+      for (const after of [0, 1, 2_489]) {
+        const error = { code: 'gone', details: { firstSeq: 2_491 } };
+        await expect(readAll(kept.journal, { after, limit: 1 })).rejects.toMatchObject(error);
+        expect(await startFollower(kept.journal, after).ended).toMatchObject(error);
+      }
+      const { pages } = await selectEntries(kept.journal, {});
+      expect(await seqsOf(pages)).toEqual(seqsFrom(2_491, 2_500));
+      expect(await kept.journal.get('m-2490')).toBeUndefined();
+      expect(await kept.journal.get('m-2491')).toMatchObject({ seq: 2_491 });
+    }));
+
+  it('keeps what is younger than its age, and the newest at any age', () =>
+    inFolder(async (kept) => {
+      await kept.open({ retainAge: 1_500 });
+      await kept.append(1, 5);
+      await kept.gone(4);
+      expect(await kept.journal.head()).toEqual({ firstSeq: 5, lastSeq: 5 });
+      await kept.journal.close();
+      await kept.open({ retainAge: 1 });
+      expect(await kept.journal.head()).toEqual({ firstSeq: 5, lastSeq: 5 });
+      await kept.append(6, 6);
+      await kept.gone(5);
+      expect(await readAll(kept.journal, { after: 5, limit: 9 })).toMatchObject([{ seq: 6 }]);
+    }));
+
+  it('is whole at every start, counts on, and takes a removed id as a new message', () =>
+    inFolder(async (kept) => {
+      await kept.open({ retainMessages: 3 });
+      await kept.append(1, 1_200);
+      await kept.gone(1_197);
+      await kept.journal.close();
+      const whole = { messages: 3, firstSeq: 1_198, lastSeq: 1_200, problems: [] };
+      expect(await verifySqliteStore(kept.path)).toEqual(whole);
+      await kept.open({});
+      expect(await kept.journal.head()).toEqual({ firstSeq: 1_198, lastSeq: 1_200 });
+      expect(await kept.journal.append([{ id: 'm-7', txt: 'another' }, message('m-1198')])).toEqual(
+        [
+          { id: 'm-7', seq: 1_201, status: 'logged' },
+          { id: 'm-1198', seq: 1_198, status: 'duplicate' },
+        ],
+      );
+      expect(await kept.journal.get('m-7')).toMatchObject({ seq: 1_201, txt: 'another' });
+    }));
+
+  it.each<[string, (journal: Journal) => AsyncIterable<readonly Entry[]>]>([
+    ['reader', (from) => from.read({ after: 0, limit: 20_000 })],
+    ['follower', (from) => from.follow({ after: 0, signal: new AbortController().signal })],
+  ])('gives a %s that has begun every entry', (_, begin) =>
+    inFolder(async (kept) => {
+      await kept.open({ retainMessages: 10 });
+      await kept.append(1, 20_000);
+      const pages = begin(kept.journal)[Symbol.asyncIterator]();
+      const seqs = [...(await pages.next()).value!].map(({ seq }) => seq);
+      // A sweep later all that may go is gone.
+      await kept.gone(500);
+      await kept.append(20_001, 20_100);
+      await expect
+        .poll(() => kept.journal.head(), { timeout: 5_000 })
+        .toMatchObject({ firstSeq: 20_091 });
+      while (seqs.at(-1)! < 20_000) {
+        seqs.push(...(await pages.next()).value!.map(({ seq }: Entry) => seq));
+      }
+      await pages.return?.();
+      expect(seqs.slice(0, 20_000)).toEqual(seqsFrom(1, 20_000));
+      await kept.gone(20_000);
+    }),
+  );
+
+  it('gives who asks for all of it what there is, whenever it sweeps', () =>
+    inFolder(async (kept) => {
+      await kept.open({ retainMessages: 50 });
+      const seen = new Set<number>();
+      for (let last = 0; seen.size < 4; last += 40) {
+        await kept.append(last + 1, last + 40);
+        const { head, pages } = await selectEntries(kept.journal, {});
+        await kept.append(last + 41, last + 80);
+        last += 40;
+        expect(await seqsOf(pages)).toEqual(seqsFrom(head.firstSeq, head.lastSeq));
+        seen.add(head.firstSeq);
+      }
+    }));
+
+  it('finds an entry that is just being removed, or none', () =>
+    inFolder(async (kept) => {
+      await kept.open({ retainMessages: 1 });
+      await kept.append(1, 30_000);
+      let asked = 0;
+      while ((await kept.journal.get('m-29999')) !== undefined) {
+        const ids = Array.from({ length: 50 }, () => `m-${(asked += 1)}`);
+        const found = await Promise.all(ids.map((id) => kept.journal.get(id)));
+        for (const [index, entry] of found.entries()) {
+          if (entry) expect(entry).toMatchObject(message(ids[index]!));
+        }
+        asked %= 29_000;
+      }
+      expect(await kept.journal.head()).toEqual({ firstSeq: 30_000, lastSeq: 30_000 });
+    }));
+});
+
+describe('the readers of a store', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it('hold what they have not got yet, for a minute at the most', () => {
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
+    const readers = new Readers();
+    expect(readers.heldFrom()).toBe(Number.MAX_SAFE_INTEGER);
+    const first = readers.enter(0);
+    now = 30_000;
+    const second = readers.enter(100);
+    expect(readers.heldFrom()).toBe(1);
+    first.after = 200;
+    expect(readers.heldFrom()).toBe(101);
+    first.after = 50;
+    now = 59_999;
+    expect(readers.heldFrom()).toBe(51);
+    now = 60_000;
+    expect(readers.heldFrom()).toBe(101);
+    readers.leave(second);
+    expect(readers.heldFrom()).toBe(Number.MAX_SAFE_INTEGER);
+  });
+});
+
+async function seqsOf(pages: AsyncIterable<readonly Entry[]>): Promise<number[]> {
+  const seqs: number[] = [];
+  for await (const page of pages) seqs.push(...page.map(({ seq }) => seq));
+  return seqs;
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown }).code;
+}
