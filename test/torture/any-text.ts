@@ -149,9 +149,11 @@ const compareLists = async (
 /** What a C string would make of it. */
 const cutAtNul = (field: 'id' | 'txt'): readonly Patch[] => [
   {
-    find: '#appendOne({ id, txt }, at) {',
-    replace: `#appendOne({ id, txt }, at) {
-      if (${field}.indexOf(0) > 0) ${field} = ${field}.subarray(0, ${field}.indexOf(0));`,
+    find: 'const messages = [...unpackMessages(packed)];',
+    replace: `const messages = [...unpackMessages(packed)].map((message) => {
+      const end = message.${field}.indexOf(0);
+      return end > 0 ? { ...message, ${field}: message.${field}.subarray(0, end) } : message;
+    });`,
   },
 ];
 
