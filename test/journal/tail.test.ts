@@ -146,6 +146,34 @@ describe('withTail', () => {
     },
   );
 
+  it('begins anew for the next one while somebody has not heard yet that it failed', async () => {
+    const error = new MlogError('data_loss', 'Entry 2 is damaged.');
+    const slow = journal.follow({ after: 0, signal: new AbortController().signal });
+    const pages = slow[Symbol.asyncIterator]();
+    const quick = start();
+    await append(1);
+    expect((await pages.next()).value).toHaveLength(1);
+    below.breakOff(error);
+    expect(await quick.ended).toBe(error);
+    const next = start(1);
+    await append(1);
+    await next.got(1);
+    await expect(pages.next()).rejects.toBe(error);
+    await append(1);
+    await next.got(2);
+    expect(below.follows).toEqual([0, 1]);
+  });
+
+  it('leaves nobody waiting when it is closed, though the journal below goes on', async () => {
+    const kept = withTail({ ...below.journal, close: () => Promise.resolve() });
+    const follower = startFollower(kept);
+    await append(1);
+    await follower.got(1);
+    await kept.close();
+    expect(await follower.ended).toMatchObject({ code: 'closed' });
+    await expect.poll(() => below.following).toBe(0);
+  });
+
   it('tells a follower that the journal cannot be reached, and asks again for the next', async () => {
     const error = new MlogError('unavailable', 'Nothing listens.');
     let isThere = false;
