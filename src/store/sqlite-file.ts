@@ -133,7 +133,8 @@ function checkFormat(application: number, version: number, path: string): void {
 }
 
 /**
- * Looks for a later format in the log, by a connection that leaves file and log as they are. The
+ * Looks for a later format in the log, and whether its entries can be found, by a connection that
+ * leaves file and log as they are: the one that writes merges them even where opening fails. The
  * overflow is how a statement can say no without being prepared: the driver ends prepared ones late.
  */
 async function checkLog(path: string): Promise<void> {
@@ -143,6 +144,7 @@ async function checkLog(path: string): Promise<void> {
       `SELECT iif((SELECT user_version FROM pragma_user_version) = ${schemaVersion}, 0,
                   abs(-9223372036854775808))`,
     );
+    database.exec('SELECT (SELECT min(seq) FROM entry), (SELECT max(seq) FROM entry)');
   } catch (error) {
     throw resultCode(error) === resultCodes.error ? formatError(path, 'another') : error;
   } finally {
