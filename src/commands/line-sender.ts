@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
-import { mediaTypes, splitLines, toJsonLine } from '../http/formats.ts';
+import { mediaTypes, toJsonLine } from '../http/formats.ts';
+import { splitLines } from '../http/lines.ts';
 import { createNotice } from '../journal/notice.ts';
 import type { RetryOptions } from '../journal/retry.ts';
 import type { Message } from '../message.ts';

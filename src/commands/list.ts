@@ -1,7 +1,8 @@
 import { parseWholeNumber, readSettings, flagOf } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import type { HttpClient, HttpStream } from '../http/client.ts';
-import { mediaTypes, splitLines } from '../http/formats.ts';
+import { mediaTypes } from '../http/formats.ts';
+import { splitLines } from '../http/lines.ts';
 import { lineMaxLength, parseEntry } from '../http/ndjson-client.ts';
 import { toVisible } from '../observe/visible.ts';
 import { openCursor } from './cursor.ts';

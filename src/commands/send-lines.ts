@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { readSettings } from '../config.ts';
 import { hasErrno, MlogError, toMlogError } from '../errors.ts';
-import { parseJson, splitLines, type Fields } from '../http/formats.ts';
+import { parseJson, type Fields } from '../http/formats.ts';
+import { splitLines } from '../http/lines.ts';
 import { createId, parseMessage } from '../message.ts';
 import { withFacade } from './facade-client.ts';
 import { lineMaxLength, LineSender, outcomes, type Line, type Outcome } from './line-sender.ts';

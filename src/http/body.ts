@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { hasErrno, MlogError } from '../errors.ts';
+import { GatheredBytes } from './gathered-bytes.ts';
 
 /** What a request body may be and how long it may take. */
 export interface BodyLimits {
@@ -20,8 +21,7 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
   checkEncoding(request);
   const { bodyMaxBytes, requestTimeoutMs } = limits;
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    const gathered = new GatheredBytes();
     const late = {
       at: performance.now() + requestTimeoutMs,
       tell: () => fail(timeoutError(`The body took over ${requestTimeoutMs} ms.`)),
@@ -35,13 +35,12 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
       reject(error);
     }
     function onData(chunk: Buffer): void {
-      bytes += chunk.length;
-      if (bytes > bodyMaxBytes) return fail(tooLargeError(bodyMaxBytes));
-      chunks.push(chunk);
+      gathered.add(chunk);
+      if (gathered.length > bodyMaxBytes) fail(tooLargeError(bodyMaxBytes));
     }
     function onEnd(): void {
       bodies.delete(late);
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+      resolve(gathered.take());
     }
     function onClose(): void {
       // It closes after its end, too; to stop listening for that would cost more.
@@ -86,8 +85,8 @@ export async function* streamBody(
   try {
     for (;;) {
       const ended = new Promise<undefined>((resolve, reject) => {
-        const error = timeoutError(`Nothing came for ${requestTimeoutMs} ms.`);
-        timer = setTimeout(reject, requestTimeoutMs, error);
+        const fail = () => reject(timeoutError(`Nothing came for ${requestTimeoutMs} ms.`));
+        timer = setTimeout(fail, requestTimeoutMs);
         onStop = () => resolve(undefined);
         stopping.addEventListener('abort', onStop);
       });

@@ -1,5 +1,5 @@
 import type { Entry } from '../message.ts';
-import { splitLines } from './formats.ts';
+import { splitLines } from './lines.ts';
 
 /** How a client that lost the stream comes back: after this, with its last position. */
 const retryMs = 1_000;

@@ -113,13 +113,15 @@ export function parseAnyJson(text: string): Fields {
   return value;
 }
 
+/** The members of a message by name, as JSON lets them be written: a letter, or its escape. */
+const fieldNames =
+  /[{,]\s*("(?:(?:i|\\u0069)(?:d|\\u0064)|(?:t|\\u0074)(?:x|\\u0078)(?:t|\\u0074))")\s*:/g;
+
 /** JSON.parse takes the last of two equal members without a word; which one was meant? */
 function checkRepeated(text: string, value: object): void {
   // Within a string a quote stands behind a backslash, so this finds names and nothing else.
-  const names = text
-    .match(/[{,]\s*"(?:id|txt)"\s*:/g)
-    ?.map((found) => found.replace(/[^idtx]/g, ''));
-  if (!names || new Set(names).size === names.length) return;
+  const names = Array.from(text.matchAll(fieldNames), ([, name]) => JSON.parse(name!) as string);
+  if (new Set(names).size === names.length) return;
   // Of objects within, the names are their own.
   if (Object.values(value).some((member) => typeof member === 'object')) return;
   throw repeatedError(names.find((name, index) => names.indexOf(name) !== index)!);
@@ -184,66 +186,4 @@ export async function* encodeTexts(pages: AsyncIterable<readonly Entry[]>): Asyn
     before = ',';
   }
   yield before === '[' ? '[]\n' : ']\n';
-}
-
-/**
- * Cuts flowing text into its lines; a last line without a newline counts too. A line beyond
- * `lineMaxLength` comes cut one character past it, so memory stays bounded and its reader can see
- * that it is too long.
- */
-export async function* splitLines(
-  chunks: AsyncIterable<string>,
-  lineMaxLength: number,
-): AsyncGenerator<string[]> {
-  let rest = '';
-  for await (const chunk of chunks) {
-    const lines = chunk.split('\n');
-    lines[0] = rest + lines[0]!;
-    rest = cut(lines.pop()!, lineMaxLength);
-    if (lines.length > 0) yield lines.map((line) => cut(line, lineMaxLength));
-  }
-  if (rest) yield [rest];
-}
-
-function cut(line: string, lineMaxLength: number): string {
-  return line.length > lineMaxLength ? line.slice(0, lineMaxLength + 1) : line;
-}
-
-/**
- * Cuts flowing bytes into lines of text as `splitLines` does; a line that is not UTF-8 comes as
- * undefined, and the others do not suffer from it.
- */
-export async function* splitBytes(
-  chunks: AsyncIterable<Buffer>,
-  lineMaxBytes: number,
-): AsyncGenerator<(string | undefined)[]> {
-  let rest = Buffer.alloc(0);
-  for await (const chunk of chunks) {
-    const end = chunk.lastIndexOf(newline) + 1;
-    if (end > 0) yield decodeLines(Buffer.concat([rest, chunk.subarray(0, end - 1)]), lineMaxBytes);
-    const tail = chunk.subarray(end);
-    rest = end > 0 ? Buffer.from(tail) : Buffer.concat([rest, tail]);
-    rest = rest.subarray(0, lineMaxBytes + 1);
-  }
-  if (rest.length > 0) yield decodeLines(rest, lineMaxBytes);
-}
-
-const newline = 0x0a;
-
-function decodeLines(bytes: Buffer, lineMaxBytes: number): (string | undefined)[] {
-  if (isUtf8(bytes)) {
-    return bytes
-      .toString()
-      .split('\n')
-      .map((line) => cut(line, lineMaxBytes));
-  }
-  const lines: (string | undefined)[] = [];
-  for (let from = 0; from <= bytes.length;) {
-    const found = bytes.indexOf(newline, from);
-    const end = found < 0 ? bytes.length : found;
-    const line = bytes.subarray(from, Math.min(end, from + lineMaxBytes + 1));
-    lines.push(isUtf8(line) ? line.toString() : undefined);
-    from = end + 1;
-  }
-  return lines;
 }

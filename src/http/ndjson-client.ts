@@ -4,7 +4,8 @@ import type { Entry, Message } from '../message.ts';
 import { heartbeatMaxMs } from '../setting-kinds.ts';
 import type { HttpClient, HttpReply, HttpStream } from './client.ts';
 import { readEvents } from './events.ts';
-import { mediaTypes, splitLines, toJsonLine } from './formats.ts';
+import { mediaTypes, toJsonLine } from './formats.ts';
+import { splitLines } from './lines.ts';
 import { isProblem, problemError, statusError } from './problem.ts';
 
 /** No entry is longer; a text of the largest size that can be set would not fit a string. */

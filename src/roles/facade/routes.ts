@@ -2,14 +2,8 @@ import { MlogError, toMlogError } from '../../errors.ts';
 import { bodyMaxBytesOf, readBody, streamBody } from '../../http/body.ts';
 import type { TextStream } from '../../http/client.ts';
 import type { EventOptions } from '../../http/events.ts';
-import {
-  decodeText,
-  mediaTypes,
-  parseForm,
-  parseJson,
-  splitBytes,
-  type Fields,
-} from '../../http/formats.ts';
+import { decodeText, mediaTypes, parseForm, parseJson, type Fields } from '../../http/formats.ts';
+import { splitBytes } from '../../http/lines.ts';
 import { healthRoutes, type Check } from '../../http/health.ts';
 import { readIdempotencyKey } from '../../http/idempotency-key.ts';
 import { parseListing, replyToListing, type Listing } from '../../http/listing.ts';

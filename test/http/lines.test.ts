@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { splitBytes, splitLines } from '../../src/http/lines.ts';
+
+test('bytes have lines of text, but for those that are not UTF-8', async () => {
+  const whole = Buffer.concat([
+    Buffer.from('{"a"}\n'),
+    Buffer.from([0xff, 0x0a]),
+    Buffer.from('😀\n\nlast'),
+  ]);
+  for (const size of [1, 2, 3, 7, 100]) {
+    const lines = await collect(splitBytes(inBuffers(whole, size), 100));
+    expect(lines).toEqual(['{"a"}', undefined, '😀', '', 'last']);
+  }
+  const long = await collect(splitBytes(inBuffers(Buffer.from(`${'x'.repeat(50)}\nb\n`), 7), 10));
+  expect(long.map((line) => line?.length)).toEqual([11, 1]);
+});
+
+test('text is cut into the same lines however it comes in pieces', async () => {
+  const lines = ['{"txt":"a"}', '', '😀', 'last'];
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(20)), async (cuts) => {
+      expect(await collect(splitLines(inPieces(lines.join('\n'), cuts), 100))).toEqual(lines);
+    }),
+  );
+});
+
+test('a line that is too long is shown cut, and what is behind it comes too', async () => {
+  const text = `${'x'.repeat(500)}\nshort\n`;
+  expect(await collect(splitLines(inPieces(text, [7, 90, 200]), 10))).toEqual([
+    'x'.repeat(11),
+    'short',
+  ]);
+});
+
+async function* inPieces(text: string, cuts: readonly number[]): AsyncGenerator<string> {
+  let rest = text;
+  for (const cut of cuts) {
+    if (cut > 0 && rest.length > cut) yield rest.slice(0, cut);
+    if (cut > 0 && rest.length > cut) rest = rest.slice(cut);
+  }
+  yield rest;
+}
+
+async function* inBuffers(whole: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let from = 0; from < whole.length; from += size) yield whole.subarray(from, from + size);
+}
+
+async function collect<T>(pieces: AsyncIterable<T[]>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const piece of pieces) collected.push(...piece);
+  return collected;
+}
