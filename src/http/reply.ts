@@ -1,6 +1,5 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { once } from 'node:events';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { mediaTypes, toJsonLine } from './formats.ts';
 
 /** A body that is made while it is read. */
@@ -112,6 +111,31 @@ export async function writeRefusal(
   response.end();
 }
 
+/**
+ * So much of long replies goes out in a turn of the event loop, of all of them together: where the
+ * next piece is there already, nobody else would get a turn between. Measured with 100 readers of
+ * everything, each writing a piece a turn: a form took seconds.
+ */
+const turnMaxBytes = 128 * 1024;
+
+/** Those who have written so many bytes and have more to write, in their order. */
+const writers: { readonly bytes: number; readonly goOn: () => void }[] = [];
+
+function nextTurn(bytes: number): Promise<void> {
+  return new Promise((goOn) => {
+    if (writers.push({ bytes, goOn }) === 1) setImmediate(beginTurn);
+  });
+}
+
+function beginTurn(): void {
+  for (let bytes = 0; bytes < turnMaxBytes && writers.length > 0;) {
+    const writer = writers.shift()!;
+    bytes += writer.bytes;
+    writer.goOn();
+  }
+  if (writers.length > 0) setImmediate(beginTurn);
+}
+
 async function writePieces(
   response: ServerResponse,
   status: number,
@@ -125,8 +149,7 @@ async function writePieces(
     response.writeHead(status, headers);
     while (!piece.done && !response.destroyed) {
       if (!response.write(piece.value)) await drained(response, readerStallMs);
-      // A piece a turn: where the next one is there already, nobody else would get a turn between.
-      await nextTurn();
+      await nextTurn(piece.value.length);
       piece = await pieces.next();
     }
     response.end();

@@ -16,6 +16,10 @@ interface Reader {
 export class Readers {
   readonly #readers = new Set<Reader>();
 
+  get count(): number {
+    return this.#readers.size;
+  }
+
   enter(after: number): Reader {
     const reader = { after, since: performance.now() };
     this.#readers.add(reader);

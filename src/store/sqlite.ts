@@ -106,14 +106,19 @@ function toError({ code, message, ...rest }: FailedReply['error']): MlogError {
   return new MlogError(code, message, rest);
 }
 
+/** Where there are more readers, each holds little: a small page, and none that is asked for ahead. */
+const eagerReadersMax = 8;
+const smallPageMaxCount = 200;
+
 /** Reads page by page, and asks for the next one before the last one is used. */
 async function* readPages(
   thread: StoreThread,
   readers: Readers,
   { after, limit }: ReadRange,
 ): AsyncGenerator<readonly Entry[]> {
-  const ask = (from: number, most: number) => {
-    const asked = thread.call<PackedEntries>({ verb: 'page', after: from, limit: most });
+  const ask = (from: number, left: number) => {
+    const most = readers.count > eagerReadersMax ? Math.min(left, smallPageMaxCount) : left;
+    const asked = thread.page({ verb: 'page', after: from, limit: most });
     // Nobody waits for a page that was asked for ahead when its reader has left.
     asked.catch(() => {});
     return asked;
@@ -128,11 +133,41 @@ async function* readPages(
       if (!last) return;
       left -= page.length;
       reader.after = last.seq;
-      asked = left > 0 ? ask(last.seq, left) : undefined;
+      const isEager = readers.count <= eagerReadersMax;
+      asked = left > 0 && isEager ? ask(last.seq, left) : undefined;
       yield page;
+      if (left > 0) asked ??= ask(last.seq, left);
     }
   } finally {
     readers.leave(reader);
+  }
+}
+
+/**
+ * So many pages are asked for at a time, whoever reads them: an append waits behind no more of them.
+ * Were each reader to ask at once, it would wait for a millisecond or two for each.
+ */
+const pagesMaxCount = 4;
+
+/** Lets so many do something at a time, the others in their order. */
+class Turns {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async take<T>(action: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await action();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free += 1;
+    }
   }
 }
 
@@ -148,6 +183,7 @@ class StoreThread {
   readonly #worker: Worker;
   readonly #exited: Promise<unknown>;
   readonly #waiting: Waiting[] = [];
+  readonly #pageTurns = new Turns(pagesMaxCount);
   #closed: MlogError | undefined;
 
   constructor(path: string) {
@@ -168,6 +204,11 @@ class StoreThread {
       this.#waiting.push({ resolve: resolve as Waiting['resolve'], reject });
       this.#worker.postMessage(call, moved);
     });
+  }
+
+  /** Asks for a page of somebody who reads on and on, when it is its turn. */
+  page(call: Extract<Call, { verb: 'page' }>): Promise<PackedEntries> {
+    return this.#pageTurns.take(() => this.call<PackedEntries>(call));
   }
 
   async close(): Promise<void> {
