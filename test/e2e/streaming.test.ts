@@ -18,12 +18,15 @@ let logging: Service;
 let facade: Service;
 beforeAll(async () => {
   sandbox = await openSandbox();
+  const filled = await sandbox.serveAll();
+  await fill(filled.facade.url);
+  await filled.facade.kill('SIGTERM');
+  // Begun anew, for what it took to fill it is not what it takes to read it.
   const patient = ['--reader-stall-ms', '60000', '--log-level', 'debug'];
   const messages = await sandbox.serve('messages');
   logging = await sandbox.serve('logging', ...patient);
   const below = ['--logging', logging.url, '--messages', messages.url];
   facade = await sandbox.serve('facade', ...below, ...patient);
-  await fill(facade.url);
 }, 60_000);
 afterAll(() => sandbox.close());
 
