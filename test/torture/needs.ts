@@ -1,7 +1,7 @@
 import { runCommand } from './command.ts';
 
 /** What a proof asks of the machine. */
-export type Need = 'mount' | 'loop' | 'strace';
+export type Need = 'mount' | 'loop' | 'strace' | 'proc';
 
 const mayMount = (): string | undefined =>
   process.platform === 'linux' && process.getuid?.() === 0 ? undefined : 'root on Linux is needed';
@@ -14,6 +14,7 @@ const checks: Record<Need, () => Promise<string | undefined>> = {
     // Traces something, for there are machines that have strace and do not let it trace.
     (await works('strace', ['-f', '--seccomp-bpf', '-o', '/dev/null', 'true'])) &&
     'strace 5.3 or later is needed, and the right to trace',
+  proc: async () => (process.platform === 'linux' ? undefined : 'Linux is needed'),
 };
 
 const works = async (command: string, args: readonly string[]): Promise<string | undefined> => {

@@ -48,7 +48,7 @@ const toRow = (verdict: Verdict, facts: Facts): string => {
 const commandOf = (name: string, { form, seed, minutes }: Facts): string => {
   const options = [`--only ${name}`, `--seed ${seed}`];
   if (form === 'short') options.push('--short');
-  if (name === 'P7' && form === 'full') options.push(`--minutes ${minutes}`);
+  if (['P7', 'P14'].includes(name) && form === 'full') options.push(`--minutes ${minutes}`);
   return `npm run torture -- ${options.join(' ')}`;
 };
 

@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: { torture: 'test/torture/torture.ts' },
+  entry: { torture: 'test/torture/torture.ts', abusers: 'test/torture/abusers.ts' },
   outDir: 'dist/torture',
   format: 'esm',
   target: 'node20',

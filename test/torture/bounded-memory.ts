@@ -1,0 +1,197 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { Abuse, Abused } from './abusers.ts';
+import { type Clients, openClients, types, upTo } from './clients.ts';
+import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
+import { inScene, type Server } from './scene.ts';
+
+/** What a process may hold at the most, in MiB. */
+const rssMaxMiB = 512;
+/**
+ * The p99 of the others, at the most. All of it, abusers included, shares the processors: it is far
+ * more than without the abusers, and a machine that does something else makes it longer still.
+ */
+const p99MaxMs = 5000;
+const connectionsCount = 16;
+const postEveryMs = 5;
+const linesCount = 5000;
+
+const run = async ({ build, pick }: Scale): Promise<Outcome> => {
+  const whole = { idle: 1000, slow: 200, stalled: 100, endless: 4, lists: 1 };
+  const few = { idle: 20, slow: 20, stalled: 40, endless: 4, lists: 1 };
+  const abuse = pick({ short: whole, full: whole, control: few });
+  // Larger texts fill sooner what the system takes in, and then the memory of a broken build.
+  const [entriesCount, txtBytes] = pick({
+    short: [100_000, 100] as const,
+    full: [1_000_000, 100] as const,
+    control: [30_000, 2000] as const,
+  });
+  const [quietSeconds, seconds, cutMaxMs] = pick({
+    short: [3, 10, 40_000] as const,
+    full: [30, 60, 40_000] as const,
+    control: [1, 5, 4000] as const,
+  });
+  const stallMs = pick({ short: 1000, full: 5000, control: 500 });
+  const tally = createTally(
+    [
+      'idle',
+      'slow',
+      'stalled followers',
+      'of these cut and come back',
+      'MB of bodies without an end',
+      'entries',
+      'times all listed',
+      'MiB of the facade',
+      'MiB of logging',
+      'ms p99 of others before',
+      'ms p99 meanwhile',
+    ],
+    ['over the cap', 'not cut', 'lists broken off', 'slow for others', 'others refused'],
+  );
+  await inScene(build, async (scene) => {
+    const stalling = ['--reader-stall-ms', String(stallMs)];
+    const logging = await scene.serve('logging', { args: stalling });
+    const messages = await scene.serve('messages');
+    const below = ['--logging', logging.logging, '--messages', messages.messages];
+    const facade = await scene.serve('facade', { args: [...below, ...stalling] });
+    const clients = openClients(connectionsCount);
+    scene.defer(clients.close);
+    await fill(clients, facade, entriesCount, txtBytes);
+
+    const measure = async (howLong: number): Promise<number> => {
+      const { p99Ms, refusals } = await postSteadily(clients, facade.facade, howLong);
+      for (const refusal of refusals) tally.found('others refused', refusal);
+      return p99Ms;
+    };
+    await postSteadily(clients, facade.facade, 1);
+    const beforeMs = await measure(quietSeconds);
+    const urls = { facade: facade.facade, logging: logging.logging };
+    const abusers = startAbusers({ ...urls, ...abuse, cutMaxMs });
+    scene.defer(abusers.stop);
+    const meanwhileMs = await measure(seconds);
+    const { endlessBytes, listed, brokenLists, cut, notCut } = await abusers.stop();
+
+    const [facadeMiB, loggingMiB] = await Promise.all([facade, logging].map(peakRssMiB));
+    for (const [role, mib] of Object.entries({ facade: facadeMiB!, logging: loggingMiB! })) {
+      if (mib > rssMaxMiB) tally.found('over the cap', `${mib} MiB of the ${role}`);
+    }
+    if (notCut > 0 || cut === 0)
+      tally.found('not cut', `${notCut} followers beside ${cut} that were`);
+    if (brokenLists > 0) tally.found('lists broken off', `${brokenLists} beside ${listed}`);
+    if (meanwhileMs > p99MaxMs) {
+      tally.found('slow for others', `${meanwhileMs} ms, before ${beforeMs} ms`);
+    }
+    tally.did('idle', abuse.idle);
+    tally.did('slow', abuse.slow);
+    tally.did('stalled followers', abuse.stalled);
+    tally.did('of these cut and come back', cut);
+    tally.did('MB of bodies without an end', Math.round(endlessBytes / 1e6));
+    tally.did('entries', entriesCount);
+    tally.did('times all listed', listed);
+    tally.did('MiB of the facade', facadeMiB);
+    tally.did('MiB of logging', loggingMiB);
+    tally.did('ms p99 of others before', beforeMs);
+    tally.did('ms p99 meanwhile', meanwhileMs);
+  });
+  return tally.outcome();
+};
+
+const fill = async (
+  clients: Clients,
+  { facade }: Server,
+  count: number,
+  txtBytes: number,
+): Promise<void> => {
+  for (let sent = 0; sent < count; sent += linesCount) {
+    const body = upTo(linesCount)
+      .map((n) => `${JSON.stringify({ txt: `message ${sent + n} `.padEnd(txtBytes, 'm') })}\n`)
+      .join('');
+    await clients.post(facade, { type: types.ndjson, body });
+  }
+};
+
+/** Posts at an even rate; gives the p99 of the answers in milliseconds, and what was refused. */
+const postSteadily = async (
+  clients: Clients,
+  url: string,
+  seconds: number,
+): Promise<{ p99Ms: number; refusals: string[] }> => {
+  const timesMs: number[] = [];
+  const refusals: string[] = [];
+  const post = async (n: number): Promise<void> => {
+    const began = performance.now();
+    try {
+      const { status, text } = await clients.post(url, { type: types.form, body: `txt=of ${n}` });
+      if (status !== 200) refusals.push(`${status} ${text}`);
+    } catch (error) {
+      refusals.push((error as Error).message);
+    }
+    timesMs.push(performance.now() - began);
+  };
+  const posts: Promise<void>[] = [];
+  const began = performance.now();
+  for (const n of upTo((seconds * 1000) / postEveryMs)) {
+    // At its own time, not at that of the answer before: a slow answer must not slow the load.
+    await sleep(Math.max(0, began + n * postEveryMs - performance.now()));
+    posts.push(post(n));
+  }
+  await Promise.all(posts);
+  const sorted = timesMs.toSorted((a, b) => a - b);
+  const p99Ms = sorted[Math.ceil(sorted.length * 0.99) - 1]!;
+  return { p99Ms: Math.round(p99Ms * 10) / 10, refusals };
+};
+
+/** Starts the abusers on a thread of their own; `stop` gives what they have seen. */
+const startAbusers = (workerData: Abuse): { stop: () => Promise<Abused> } => {
+  const worker = new Worker(new URL('abusers.js', import.meta.url), { workerData });
+  const told = once(worker, 'message') as Promise<[Abused]>;
+  told.catch(() => {}); // Heard when it is stopped.
+  return {
+    stop: async () => {
+      worker.postMessage('stop');
+      const [abused] = await told;
+      return abused;
+    },
+  };
+};
+
+/** The most memory that a process has held so far, in whole MiB (VmHWM: peak resident set). */
+const peakRssMiB = async ({ pid }: Server): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024);
+};
+
+/** Whatever clients do or leave undone, memory has a bound and the others are served. */
+export const proof: Proof = {
+  name: 'P16',
+  promise: `Bounded memory: at most ${rssMaxMiB} MiB a process`,
+  crashModel:
+    'idle connections; slow readers and writers; followers that read nothing; bodies without an end, some of them in chunks of a byte; the list of everything, over and over',
+  target: `RSS of a process at most ${rssMaxMiB} MiB; the p99 of others at most ${p99MaxMs} ms`,
+  needs: ['proc'],
+  run,
+  controls: [
+    {
+      name: 'a stalled reader is never cut',
+      catches: 'not cut',
+      patches: [
+        {
+          find: 'const timer = setTimeout(() => response.destroy(), readerStallMs);',
+          replace: 'const timer = 0;',
+        },
+      ],
+    },
+    {
+      name: 'pages are pushed without back-pressure',
+      catches: 'over the cap',
+      patches: [
+        {
+          find: 'if (!response.write(piece.value)) await drained(response, readerStallMs);',
+          replace: 'response.write(piece.value);',
+        },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Follower, startFollower } from '../support/events.ts';
+import { readEntries, startWriters, type StoredEntry } from '../support/writers.ts';
+import { upTo } from './clients.ts';
+import { lateCommit } from './controls.ts';
+import { calmDown, disturb, type Services, serveThroughChaos } from './disturbance.ts';
+import { journalFaults, judge } from './ledger.ts';
+import { createTally, type Outcome, type Proof, type Scale, type Tally } from './proof.ts';
+import { inScene } from './scene.ts';
+
+const writersCount = 32;
+const followersCount = 20;
+
+const followFaults = [
+  'gaps to a follower',
+  'repeats',
+  'phantoms',
+  'altered to a follower',
+  'left behind',
+  'oddities',
+] as const;
+
+const run = async ({ build, form, random, minutes, pick }: Scale): Promise<Outcome> => {
+  const untilMs = performance.now() + (form === 'control' ? 5000 : minutes * 60_000);
+  const lossProbability = pick({ short: 0.05, full: 0.05, control: 0.1 });
+  const severity = {
+    killEveryMs: pick({ short: 4000, full: 20_000, control: 1000 }),
+    killed: form === 'control' ? (['logging'] as const) : (['facade', 'logging'] as const),
+    pauseMaxMs: pick({ short: 2000, full: 10_000, control: 200 }),
+    calmMaxMs: pick({ short: 4000, full: 10_000, control: 1500 }),
+    delayMaxMs: pick({ short: 3000, full: 3000, control: 20 }),
+  };
+  const leaveAfterMaxMs = pick({ short: 4000, full: 20_000, control: 1000 });
+  // A control is caught sooner where nothing is held up for long.
+  const hasty = ['--retry-delay-ms', '100', '--attempt-timeout-ms', '1000'];
+  const facadeArgs = form === 'control' ? hasty : [];
+  const tally = createTally(
+    ['seconds', 'kills', 'pauses', 'followers', 'connections', 'entries followed', 'stored'],
+    [...journalFaults, ...followFaults],
+  );
+  await inScene(build, async (scene) => {
+    const isLost = () => random.chance(lossProbability);
+    const services = await serveThroughChaos(scene, isLost, facadeArgs);
+    const writers = startWriters(services.entrance.url, writersCount);
+    scene.defer(writers.stop);
+    const followers = followBothWays(services);
+    for (const { close } of followers) scene.defer(close);
+    const began = performance.now();
+    const isOver = () => performance.now() > untilMs;
+
+    const leaveNow = async ({ leave }: Follower): Promise<void> => {
+      while (!isOver()) {
+        await sleep(random.whole(0, leaveAfterMaxMs));
+        leave();
+      }
+    };
+    await Promise.all([
+      disturb(services, severity, { random, isOver, did: tally.did }),
+      ...followers.map(leaveNow),
+    ]);
+    await calmDown(services, writers.progress, writersCount);
+    await writers.stop();
+
+    const entries = await readEntries(services.logging.logging);
+    judge(tally, entries, writers);
+    await Promise.all(
+      followers.map(async (follower) => {
+        await follower.reach(entries.length).catch((error: Error) => {
+          tally.found('left behind', error.message);
+        });
+        await follower.close();
+        judgeFollower(tally, follower, entries);
+      }),
+    );
+    tally.did('seconds', Math.round((performance.now() - began) / 1000));
+    tally.did('stored', entries.length);
+  });
+  return tally.outcome();
+};
+
+/** Half of them follow the facade, half the logging service, by both ways to tell a position. */
+const followBothWays = ({ entrance, passage }: Services): Follower[] =>
+  upTo(followersCount).map((n) => {
+    const url = n % 2 === 0 ? entrance.url : `${passage.url}/logging`;
+    return startFollower(url, n % 4 < 2 ? 'after' : 'Last-Event-ID');
+  });
+
+/** Compares what a follower was given, in the order in which it came, with what is stored. */
+const judgeFollower = (
+  tally: Tally<'followers' | 'connections' | 'entries followed', (typeof followFaults)[number]>,
+  { entries: seen, oddities, connections }: Follower,
+  stored: readonly StoredEntry[],
+): void => {
+  tally.did('followers');
+  tally.did('connections', connections());
+  tally.did('entries followed', seen.length);
+  let lastSeq = 0;
+  for (const { seq, id, txt, at } of seen) {
+    if (seq <= lastSeq) tally.found('repeats', `seq ${seq} behind ${lastSeq}`);
+    if (seq > lastSeq + 1) tally.found('gaps to a follower', `seq ${seq} behind ${lastSeq}`);
+    lastSeq = seq;
+    const entry = stored[seq - 1];
+    if (entry?.id !== id) tally.found('phantoms', `seq ${seq}: ${id}, stored is ${entry?.id}`);
+    else if (entry.txt !== txt || entry.at !== at) tally.found('altered to a follower', id);
+  }
+  for (const oddity of oddities) tally.found('oddities', oddity);
+};
+
+/** Whatever the network and the processes do, a reader that keeps its position has it all, once. */
+export const proof: Proof = {
+  name: 'P14',
+  promise: 'Followers: each entry once, in order, resumable, only durable ones',
+  crashModel:
+    'as P7, with kills of facade and logging alone; followers go away and come back by position',
+  target: '20 followers: 0 gaps, 0 repeats, 0 phantoms',
+  needs: [],
+  run,
+  controls: [
+    {
+      name: 'entries are given up to 200 ms before the commit',
+      catches: 'phantoms',
+      patches: lateCommit(200),
+    },
+    {
+      name: 'a tail that broke off begins at the head',
+      catches: 'gaps to a follower',
+      patches: [
+        {
+          find: 'for await (const entries of this.#journal.follow({ after: position, signal })) {',
+          replace: `if (position > after) position = (await this.#journal.head()).lastSeq;
+          for await (const entries of this.#journal.follow({ after: position, signal })) {`,
+        },
+      ],
+    },
+    {
+      name: 'the last event comes again',
+      catches: 'repeats',
+      patches: [
+        {
+          find: 'return numberOf("Last-Event-ID", String(given));',
+          replace: 'return Math.max(0, numberOf("Last-Event-ID", String(given)) - 1);',
+        },
+      ],
+    },
+  ],
+};
