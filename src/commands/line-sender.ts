@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
-import { mediaTypes, toJsonLine } from '../http/formats.ts';
+import { mediaTypes, toMessageLine } from '../http/formats.ts';
 import { splitLines } from '../http/lines.ts';
 import { createNotice } from '../journal/notice.ts';
 import type { RetryOptions } from '../journal/retry.ts';
@@ -151,5 +151,5 @@ function parseAnswer(text: string): Partial<Answer> {
 }
 
 function encodeLines(lines: readonly Line[]): Uint8Array {
-  return Buffer.from(lines.map(({ id, txt }) => toJsonLine({ id, txt })).join(''));
+  return Buffer.from(lines.map(toMessageLine).join(''));
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { hasErrno, MlogError } from '../errors.ts';
+import { MlogError } from '../errors.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
 
 /** What a request body may be and how long it may take. */
@@ -69,37 +69,68 @@ function watchBodies(): void {
 }
 
 /**
- * Gives a request body of any length in pieces, as it comes, and ends early when the server stops.
- * Throws as `readBody` does; here the time is what may pass until the next piece, not counting what
- * the reader takes for the last one.
+ * So much of a body is gathered while its reader is busy with the last piece. Larger pieces make
+ * larger appends: bulk through two processes takes 1.1 times the messages of pieces as they come.
+ */
+const pieceMaxBytes = 256 * 1024;
+
+/**
+ * Gives a request body of any length in pieces, what has come so far in each, and ends early when
+ * the server stops. Throws as `readBody` does; here the time is what may pass until the next piece,
+ * not counting what the reader takes for the last one.
  */
 export async function* streamBody(
   request: IncomingMessage,
   { requestTimeoutMs, stopping }: { requestTimeoutMs: number; stopping: AbortSignal },
 ): AsyncGenerator<Buffer> {
   checkEncoding(request);
-  // The connection outlives a reader that leaves early: it has a reply to carry.
-  const pieces = request.iterator({ destroyOnReturn: false });
-  let timer: NodeJS.Timeout | undefined;
-  let onStop: (() => void) | undefined;
+  const gathered = new GatheredBytes();
+  let isEnded = stopping.aborted;
+  let error: MlogError | undefined;
+  let wake = () => {};
+  const late = {
+    at: 0,
+    tell: () => fail(timeoutError(`Nothing came for ${requestTimeoutMs} ms.`)),
+  };
+
+  function fail(reason: MlogError): void {
+    error = reason;
+    wake();
+  }
+  function onData(chunk: Buffer): void {
+    gathered.add(chunk);
+    if (gathered.length >= pieceMaxBytes) request.pause();
+    wake();
+  }
+  function onEnd(): void {
+    isEnded = true;
+    wake();
+  }
+  function onClose(): void {
+    if (!isEnded) fail(goneError());
+  }
+
+  watchBodies();
+  request.on('data', onData).on('end', onEnd).on('close', onClose);
+  stopping.addEventListener('abort', onEnd);
   try {
     for (;;) {
-      const ended = new Promise<undefined>((resolve, reject) => {
-        const fail = () => reject(timeoutError(`Nothing came for ${requestTimeoutMs} ms.`));
-        timer = setTimeout(fail, requestTimeoutMs);
-        onStop = () => resolve(undefined);
-        stopping.addEventListener('abort', onStop);
-      });
-      const piece = await Promise.race([pieces.next(), ended]);
-      clearTimeout(timer);
-      stopping.removeEventListener('abort', onStop!);
-      if (piece === undefined || piece.done || stopping.aborted) return;
-      yield piece.value as Buffer;
+      if (gathered.length === 0 && !isEnded && !error) {
+        late.at = performance.now() + requestTimeoutMs;
+        bodies.add(late);
+        await new Promise<void>((resolve) => (wake = resolve));
+        bodies.delete(late);
+      }
+      if (error) throw error;
+      if (stopping.aborted || gathered.length === 0) return;
+      const piece = gathered.take();
+      request.resume();
+      yield piece;
     }
-  } catch (error) {
-    throw hasErrno(error, 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE') ? goneError(error) : error;
   } finally {
-    clearTimeout(timer);
+    stopping.removeEventListener('abort', onEnd);
+    // What still comes is dropped; the connection has a reply to carry.
+    request.off('data', onData).off('end', onEnd).off('close', onClose).resume();
   }
 }
 
@@ -111,10 +142,8 @@ function checkEncoding(request: IncomingMessage): void {
   });
 }
 
-function goneError(cause?: unknown): MlogError {
-  return new MlogError('cancelled', 'The client went away before the end of its request.', {
-    cause,
-  });
+function goneError(): MlogError {
+  return new MlogError('cancelled', 'The client went away before the end of its request.');
 }
 
 function timeoutError(message: string): MlogError {

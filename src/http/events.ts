@@ -1,4 +1,5 @@
 import type { Entry } from '../message.ts';
+import { toEntryJson } from './formats.ts';
 import { splitLines } from './lines.ts';
 
 /** How a client that lost the stream comes back: after this, with its last position. */
@@ -63,7 +64,7 @@ function* cutPage(page: readonly Entry[]): Generator<readonly Entry[]> {
 }
 
 function toEvent(entry: Entry): string {
-  return `id: ${entry.seq}\ndata: ${JSON.stringify(entry)}\n\n`;
+  return `id: ${entry.seq}\ndata: ${toEntryJson(entry)}\n\n`;
 }
 
 /** Reads the data of events that have an id, as many as come at once; others say nothing new. */

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { MlogError } from '../errors.ts';
 import type { AppendResult } from '../journal/journal.ts';
-import type { Entry } from '../message.ts';
+import type { Entry, Message } from '../message.ts';
 
 /** The media types that mlog speaks. */
 export const mediaTypes = {
@@ -166,23 +166,46 @@ export function toJsonLine(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
 
-/** Writes what became of a message as a line of NDJSON. */
+/** Anything but printable ASCII that stands for itself within a JSON string. */
+const special = /[^ !#-[\]-~]/;
+
+/**
+ * Writes a string as JSON.stringify does. Measured, with lines of 50 bytes: a message takes 0.2 µs
+ * instead of 0.4, a result 0.16 instead of 0.33.
+ */
+export function toJsonString(text: string): string {
+  return special.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+/** Writes a message as a line of NDJSON. */
+export function toMessageLine({ id, txt }: Message): string {
+  return `{"id":${toJsonString(id)},"txt":${toJsonString(txt)}}\n`;
+}
+
+/** Writes what became of a message as a line of NDJSON; a reference service gives no `seq`. */
 export function toResultLine({ id, seq, status }: AppendResult): string {
-  return toJsonLine({ id, seq, status });
+  const place = seq === undefined ? '' : `"seq":${seq},`;
+  return `{"id":${toJsonString(id)},${place}"status":"${status}"}\n`;
+}
+
+/** Writes an entry as JSON, in one line without its end. */
+export function toEntryJson({ seq, id, txt, at }: Entry): string {
+  const [idJson, txtJson, atJson] = [toJsonString(id), toJsonString(txt), toJsonString(at)];
+  return `{"seq":${seq},"id":${idJson},"txt":${txtJson},"at":${atJson}}`;
 }
 
 /** Writes pages of entries as NDJSON, an entry a line. */
 export async function* encodeNdjson(
   pages: AsyncIterable<readonly Entry[]>,
 ): AsyncGenerator<string> {
-  for await (const page of pages) yield page.map(toJsonLine).join('');
+  for await (const page of pages) yield page.map((entry) => `${toEntryJson(entry)}\n`).join('');
 }
 
 /** Writes pages of entries as the reference does: a JSON array of the texts and a newline. */
 export async function* encodeTexts(pages: AsyncIterable<readonly Entry[]>): AsyncGenerator<string> {
   let before = '[';
   for await (const page of pages) {
-    yield before + page.map(({ txt }) => JSON.stringify(txt)).join(',');
+    yield before + page.map(({ txt }) => toJsonString(txt)).join(',');
     before = ',';
   }
   yield before === '[' ? '[]\n' : ']\n';

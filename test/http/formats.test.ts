@@ -9,6 +9,10 @@ import {
   parseNdjson,
   parsePlainForm,
   parsePlainJson,
+  toEntryJson,
+  toJsonString,
+  toMessageLine,
+  toResultLine,
 } from '../../src/http/formats.ts';
 
 const bytes = (text: string) => Buffer.from(text);
@@ -57,6 +61,28 @@ describe('the cheap way', () => {
       { numRuns: 3_000 },
     );
     expect(Math.min(seen.cheap, seen.general)).toBeGreaterThan(50);
+  });
+});
+
+describe('the cheap way to write', () => {
+  const text = fc.oneof(fc.string({ unit: 'binary' }), body, fc.string());
+
+  it('is that of JSON.stringify, whatever is written', () => {
+    fc.assert(
+      fc.property(text, text, text, fc.nat(), (id, txt, at, seq) => {
+        expect(toJsonString(txt)).toBe(JSON.stringify(txt));
+        expect(toMessageLine({ id, txt })).toBe(`${JSON.stringify({ id, txt })}\n`);
+        expect(toEntryJson({ seq, id, txt, at })).toBe(JSON.stringify({ seq, id, txt, at }));
+        for (const place of [{ seq }, {}]) {
+          const result = { id, ...place, status: 'logged' } as const;
+          expect(toResultLine(result)).toBe(`${JSON.stringify(result)}\n`);
+        }
+      }),
+    );
+  });
+
+  it.each(['\x7f', '\x1f', '\ud800', '\u2028', '/', '\\', '"'])('knows %j', (txt) => {
+    expect(toJsonString(txt)).toBe(JSON.stringify(txt));
   });
 });
 
