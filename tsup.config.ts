@@ -28,18 +28,56 @@ const noHttp2: Plugin = {
   },
 };
 
-export default defineConfig({
+/** Leaves the packages of gRPC in a file of their own, read when the code that uses them first runs. */
+const grpcApart: Plugin = {
+  name: 'grpc-apart',
+  setup(build) {
+    build.onResolve({ filter: /^@(?:grpc|bufbuild)\// }, ({ path }) => ({
+      path,
+      namespace: 'grpc',
+    }));
+    build.onLoad({ filter: /.*/, namespace: 'grpc' }, ({ path }) => ({
+      contents: `module.exports = require('./grpc.cjs')['${path}'];`,
+    }));
+    build.onResolve({ filter: /^\.\/grpc\.cjs$/ }, ({ path }) => ({ path, external: true }));
+  },
+};
+
+/** Leaves out the loader of .proto files, which gRPC's own admin services alone would ask for. */
+const noProtoLoader: Plugin = {
+  name: 'no-proto-loader',
+  setup(build) {
+    build.onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ path }) => ({
+      path,
+      namespace: 'none',
+    }));
+    build.onLoad({ filter: /.*/, namespace: 'none' }, () => ({ contents: '' }));
+  },
+};
+
+const program: Options = {
   entry: { mlog: 'src/mlog.ts' },
   format: 'esm',
   target: 'node20',
-  // One file: an install fetches nothing else but the SQLite driver, which has native parts.
+  // Nothing is fetched at an install but the SQLite driver, which has native parts.
   noExternal: [/^(?!@photostructure\/sqlite$)/],
   splitting: false,
   removeNodeProtocol: false,
-  esbuildPlugins: [lazyBuiltins, noHttp2],
+  esbuildPlugins: [lazyBuiltins, noHttp2, grpcApart],
   // Packages in CommonJS ask for Node's own modules by `require`.
   banner: {
     js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
   },
   silent: true,
-});
+};
+
+const grpcPackages: Options = {
+  entry: { grpc: 'src/grpc/packages.ts' },
+  format: 'cjs',
+  target: 'node20',
+  noExternal: [/.*/],
+  esbuildPlugins: [noProtoLoader],
+  silent: true,
+};
+
+export default defineConfig([program, grpcPackages]);

@@ -40,6 +40,7 @@ export const openBuilds = async (): Promise<Builds> => {
     const place = join(folder, String(count));
     await mkdir(join(place, 'dist'), { recursive: true });
     await writeFile(join(place, 'dist', 'mlog.js'), text);
+    await cp(join(root, 'dist', 'grpc.cjs'), join(place, 'dist', 'grpc.cjs'));
     await cp(join(root, 'bin'), join(place, 'bin'), { recursive: true });
     await cp(join(root, 'package.json'), join(place, 'package.json'));
     await symlink(join(root, 'node_modules'), join(place, 'node_modules'));
