@@ -1,43 +1,53 @@
-/** What a code means outside: to an HTTP client, to a shell, and to whoever may try again. */
+/** What a code means outside: to a client over HTTP or gRPC, to a shell, to who may try again. */
 interface Meaning {
   readonly http: number;
+  /** The name of the status (https://grpc.io/docs/guides/status-codes/). */
+  readonly grpc: string;
   readonly exit: number;
   readonly retryable: boolean;
 }
 
 /**
- * The closed set of things that can go wrong. Retrying, HTTP replies and exit codes read this
- * table and decide nothing by themselves.
+ * The closed set of things that can go wrong. Retrying, the replies of both wires and exit codes
+ * read this table and decide nothing by themselves.
  */
 const meanings = {
-  usage: { http: 500, exit: 2, retryable: false },
-  invalid_argument: { http: 400, exit: 4, retryable: false },
-  forbidden: { http: 403, exit: 4, retryable: false },
-  not_found: { http: 404, exit: 1, retryable: false },
-  method_not_allowed: { http: 405, exit: 4, retryable: false },
-  not_acceptable: { http: 406, exit: 4, retryable: false },
-  request_timeout: { http: 408, exit: 4, retryable: false },
-  headers_too_large: { http: 431, exit: 4, retryable: false },
-  gone: { http: 410, exit: 6, retryable: false },
-  too_large: { http: 413, exit: 4, retryable: false },
-  unsupported_media_type: { http: 415, exit: 4, retryable: false },
-  unmet_expectation: { http: 417, exit: 4, retryable: false },
-  conflict: { http: 422, exit: 5, retryable: false },
-  cancelled: { http: 499, exit: 1, retryable: false },
-  internal: { http: 500, exit: 1, retryable: false },
-  outcome_unknown: { http: 500, exit: 3, retryable: false },
-  data_loss: { http: 500, exit: 1, retryable: false },
-  failed_precondition: { http: 500, exit: 1, retryable: false },
-  unimplemented: { http: 501, exit: 1, retryable: false },
-  closed: { http: 503, exit: 3, retryable: false },
-  overloaded: { http: 503, exit: 3, retryable: true },
-  unavailable: { http: 503, exit: 3, retryable: true },
-  storage_full: { http: 507, exit: 3, retryable: true },
-  deadline_exceeded: { http: 504, exit: 3, retryable: true },
+  usage: { http: 500, grpc: 'INTERNAL', exit: 2, retryable: false },
+  invalid_argument: { http: 400, grpc: 'INVALID_ARGUMENT', exit: 4, retryable: false },
+  forbidden: { http: 403, grpc: 'PERMISSION_DENIED', exit: 4, retryable: false },
+  not_found: { http: 404, grpc: 'NOT_FOUND', exit: 1, retryable: false },
+  method_not_allowed: { http: 405, grpc: 'UNIMPLEMENTED', exit: 4, retryable: false },
+  not_acceptable: { http: 406, grpc: 'INVALID_ARGUMENT', exit: 4, retryable: false },
+  request_timeout: { http: 408, grpc: 'CANCELLED', exit: 4, retryable: false },
+  headers_too_large: { http: 431, grpc: 'RESOURCE_EXHAUSTED', exit: 4, retryable: false },
+  gone: { http: 410, grpc: 'OUT_OF_RANGE', exit: 6, retryable: false },
+  too_large: { http: 413, grpc: 'RESOURCE_EXHAUSTED', exit: 4, retryable: false },
+  unsupported_media_type: { http: 415, grpc: 'INVALID_ARGUMENT', exit: 4, retryable: false },
+  unmet_expectation: { http: 417, grpc: 'INVALID_ARGUMENT', exit: 4, retryable: false },
+  conflict: { http: 422, grpc: 'ALREADY_EXISTS', exit: 5, retryable: false },
+  cancelled: { http: 499, grpc: 'CANCELLED', exit: 1, retryable: false },
+  internal: { http: 500, grpc: 'INTERNAL', exit: 1, retryable: false },
+  outcome_unknown: { http: 500, grpc: 'UNKNOWN', exit: 3, retryable: false },
+  data_loss: { http: 500, grpc: 'DATA_LOSS', exit: 1, retryable: false },
+  failed_precondition: { http: 500, grpc: 'FAILED_PRECONDITION', exit: 1, retryable: false },
+  unimplemented: { http: 501, grpc: 'UNIMPLEMENTED', exit: 1, retryable: false },
+  closed: { http: 503, grpc: 'UNAVAILABLE', exit: 3, retryable: false },
+  overloaded: { http: 503, grpc: 'UNAVAILABLE', exit: 3, retryable: true },
+  unavailable: { http: 503, grpc: 'UNAVAILABLE', exit: 3, retryable: true },
+  storage_full: { http: 507, grpc: 'UNAVAILABLE', exit: 3, retryable: true },
+  deadline_exceeded: { http: 504, grpc: 'DEADLINE_EXCEEDED', exit: 3, retryable: true },
 } as const satisfies Record<string, Meaning>;
 
 /** A name from the closed set of error codes. */
 export type Code = keyof typeof meanings;
+
+/** The name of a gRPC status that a code may come to. */
+export type GrpcStatus = (typeof meanings)[Code]['grpc'];
+
+/** Says whether a word is one of the codes. */
+export function isCode(word: unknown): word is Code {
+  return typeof word === 'string' && Object.hasOwn(meanings, word);
+}
 
 interface ErrorOptions {
   readonly hint?: string | undefined;
@@ -63,6 +73,10 @@ export class MlogError extends Error {
 
   get httpStatus(): number {
     return meanings[this.code].http;
+  }
+
+  get grpcStatus(): GrpcStatus {
+    return meanings[this.code].grpc;
   }
 
   get exitCode(): number {
