@@ -1,0 +1,141 @@
+import type { Head } from '../journal/journal.ts';
+import type { Selection } from '../journal/select.ts';
+import type { Entry } from '../message.ts';
+import {
+  Reader,
+  sizeOfInside,
+  sizeOfNumber,
+  sizeOfOptional,
+  sizeOfString,
+  Writer,
+} from './protobuf.ts';
+
+// The messages of `logging.proto` by which something is read; see `append-messages.ts`.
+
+/** The message Empty. */
+export const empty = Buffer.alloc(0);
+
+/** A selection of entries, and whether it goes on with those to come. */
+export interface ReadRequest extends Selection {
+  readonly follow?: boolean;
+}
+
+/** Writes a ReadRequest. */
+export function encodeReadRequest({ after, limit, last, follow }: ReadRequest): Buffer {
+  const numbers = [after, limit, last];
+  const size = numbers.reduce<number>((sum, value) => sum + sizeOfOptional(value), 0);
+  const writer = new Writer(size + (follow ? 2 : 0));
+  for (const [index, value] of numbers.entries()) writer.optional(index + 1, value);
+  writer.number(4, follow ? 1 : 0);
+  return writer.bytes;
+}
+
+/** Reads a ReadRequest. */
+export function decodeReadRequest(bytes: Buffer): ReadRequest {
+  const reader = new Reader(bytes);
+  const request: { -readonly [Name in keyof ReadRequest]: ReadRequest[Name] } = {};
+  for (let field = reader.next(); field > 0; field = reader.next()) {
+    if (field === 1) request.after = reader.number();
+    else if (field === 2) request.limit = reader.number();
+    else if (field === 3) request.last = reader.number();
+    else if (field === 4) request.follow = reader.number() !== 0;
+    else reader.skip();
+  }
+  return request;
+}
+
+/** Writes a Page. */
+export function encodePage(entries: readonly Entry[]): Buffer {
+  const sizes = entries.map(sizeOfEntry);
+  const writer = new Writer(sizes.reduce((sum, size) => sum + sizeOfInside(size), 0));
+  for (const [index, entry] of entries.entries()) {
+    writer.head(1, sizes[index]!);
+    writeEntry(writer, entry);
+  }
+  return writer.bytes;
+}
+
+/** Reads a Page. */
+export function decodePage(bytes: Buffer): Entry[] {
+  const reader = new Reader(bytes);
+  const entries: Entry[] = [];
+  for (let field = reader.next(); field > 0; field = reader.next()) {
+    if (field === 1) entries.push(decodeEntry(reader.bytes()));
+    else reader.skip();
+  }
+  return entries;
+}
+
+/** Writes an Entry. */
+export function encodeEntry(entry: Entry): Buffer {
+  const writer = new Writer(sizeOfEntry(entry));
+  writeEntry(writer, entry);
+  return writer.bytes;
+}
+
+function sizeOfEntry({ seq, id, txt, at }: Entry): number {
+  return sizeOfNumber(seq) + sizeOfString(id) + sizeOfString(txt) + sizeOfString(at);
+}
+
+function writeEntry(writer: Writer, { seq, id, txt, at }: Entry): void {
+  writer.number(1, seq);
+  writer.string(2, id);
+  writer.string(3, txt);
+  writer.string(4, at);
+}
+
+/** Reads an Entry. */
+export function decodeEntry(bytes: Buffer): Entry {
+  const reader = new Reader(bytes);
+  let seq = 0;
+  let id = '';
+  let txt = '';
+  let at = '';
+  for (let field = reader.next(); field > 0; field = reader.next()) {
+    if (field === 1) seq = reader.number();
+    else if (field === 2) id = reader.string();
+    else if (field === 3) txt = reader.string();
+    else if (field === 4) at = reader.string();
+    else reader.skip();
+  }
+  return { seq, id, txt, at };
+}
+
+/** Writes a GetRequest. */
+export function encodeGetRequest(id: string): Buffer {
+  const writer = new Writer(sizeOfString(id));
+  writer.string(1, id);
+  return writer.bytes;
+}
+
+/** Reads the id of a GetRequest. */
+export function decodeGetRequest(bytes: Buffer): string {
+  const reader = new Reader(bytes);
+  let id = '';
+  for (let field = reader.next(); field > 0; field = reader.next()) {
+    if (field === 1) id = reader.string();
+    else reader.skip();
+  }
+  return id;
+}
+
+/** Writes a Head. */
+export function encodeHead({ firstSeq, lastSeq }: Head): Buffer {
+  const writer = new Writer(sizeOfNumber(firstSeq) + sizeOfNumber(lastSeq));
+  writer.number(1, firstSeq);
+  writer.number(2, lastSeq);
+  return writer.bytes;
+}
+
+/** Reads a Head. */
+export function decodeHead(bytes: Buffer): Head {
+  const reader = new Reader(bytes);
+  let firstSeq = 0;
+  let lastSeq = 0;
+  for (let field = reader.next(); field > 0; field = reader.next()) {
+    if (field === 1) firstSeq = reader.number();
+    else if (field === 2) lastSeq = reader.number();
+    else reader.skip();
+  }
+  return { firstSeq, lastSeq };
+}
