@@ -16,7 +16,7 @@ const storeys = [
   ['roles/facade', 'roles/logging', 'roles/messages'],
   ['open-journal'],
   ['grpc', 'http', 'store'],
-  ['journal', 'config', 'setting-kinds', 'lifecycle', 'observe'],
+  ['journal', 'config', 'setting-kinds', 'lifecycle', 'listen', 'observe'],
   ['message', 'errors'],
 ];
 

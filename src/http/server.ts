@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { hasErrno, MlogError, toMlogError } from '../errors.ts';
+import { listen } from '../listen.ts';
 import type { Logger } from '../observe/logger.ts';
 import { watchConnections, type Connections } from './connections.ts';
 import { mediaTypes } from './formats.ts';
@@ -122,15 +123,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     void writeRefusal(response, toErrorReply(error));
   }
 
-  server.listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    throw toListenError(error, host, port);
-  }
+  const address = await listen(server, host, port);
 
   return {
-    url: urlOf(server.address() as AddressInfo),
+    url: `http://${address}`,
     async close() {
       stop.abort();
       const closed = once(server, 'close');
@@ -220,30 +216,4 @@ function refuseMalformed(
       `Content-Type: ${mediaTypes.problem}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
-}
-
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-}
-
-function toListenError(error: unknown, host: string, port: number): MlogError {
-  if (hasErrno(error, 'EADDRINUSE')) {
-    return new MlogError('failed_precondition', `Port ${port} of ${host} is in use.`, {
-      hint: 'Stop what listens there, or choose another: --port, --logging-port, --messages-port.',
-      cause: error,
-    });
-  }
-  if (hasErrno(error, 'EACCES')) {
-    return new MlogError('failed_precondition', `Port ${port} is not allowed to this user.`, {
-      hint: 'Choose a --port of 1024 or more.',
-      cause: error,
-    });
-  }
-  if (hasErrno(error, 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN')) {
-    return new MlogError('failed_precondition', `${host} is not an address of this machine.`, {
-      hint: 'Choose another --host, such as 127.0.0.1.',
-      cause: error,
-    });
-  }
-  return toMlogError(error);
 }
