@@ -33,6 +33,10 @@ export const settings = {
     defaultText: '8880 facade, 8881 logging, 8882 messages',
   },
   loggingPort: port(8881, 'Port of the logging service, beside a facade on --port', ['all']),
+  grpcPort: {
+    ...port(undefined, 'Port to listen on for gRPC; 0 turns it off', keepers),
+    defaultText: '50051, a free one where the port of the logging service is 0',
+  },
   messagesPort: port(8882, 'Port of the messages service, beside a facade on --port', ['all']),
   logging: address('http://localhost:8881', 'Where the logging service is', ['facade']),
   messages: address('http://localhost:8882', 'Where the messages service is', ['facade']),
@@ -78,10 +82,15 @@ export const settings = {
 /** The name of a setting, as an option. */
 export type SettingName = keyof typeof settings;
 
-/** All settings with their values; `port` and `store` have defaults that depend on the role. */
+/**
+ * All settings with their values; `port` and `store` have defaults that depend on the role.
+ * `grpcPort` is there only where somebody has set it.
+ */
 export type Settings = {
-  readonly [Name in SettingName]: NonNullable<ReturnType<(typeof settings)[Name]['parse']>>;
-};
+  readonly [Name in Exclude<SettingName, 'grpcPort'>]: NonNullable<
+    ReturnType<(typeof settings)[Name]['parse']>
+  >;
+} & { readonly grpcPort?: number };
 
 /** The names of the settings that one reader knows. */
 export function settingsOf(reader: Reader): SettingName[] {

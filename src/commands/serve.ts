@@ -99,6 +99,7 @@ async function startStore({ settings, logger, onFatal }: Context, started: Start
   started.things.push(logging);
   started.facts = {
     logging: logging.url,
+    ...(logging.grpcUrl && { grpc: logging.grpcUrl }),
     ...started.facts,
     store: settings.store,
     durability: durabilityOf(settings.store),

@@ -17,11 +17,14 @@ export interface LoggingService {
 
 /** Makes the service over a journal. */
 export function createLoggingService(journal: Journal, limit: TextLimit): LoggingService {
-  async function log(message: Message): Promise<AppendResult> {
-    const [result] = await journal.append([message]).catch((error: unknown) => {
-      throw addDetails(error, { id: message.id });
-    });
-    return result!;
+  // Not an async function: its promises would be some more for each message.
+  function log(message: Message): Promise<AppendResult> {
+    return journal.append([message]).then(
+      ([result]) => result!,
+      (error: unknown) => {
+        throw addDetails(error, { id: message.id });
+      },
+    );
   }
 
   return {

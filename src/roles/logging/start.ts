@@ -6,15 +6,18 @@ import type { Journal } from '../../journal/journal.ts';
 import { withLimit } from '../../journal/limit.ts';
 import { withTail } from '../../journal/tail.ts';
 import { closeInReverse } from '../../lifecycle.ts';
+import { isInUse } from '../../listen.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openJournal } from '../../open-journal.ts';
 import { withDiagnostics } from './diagnostics.ts';
 import { loggingRoutes } from './routes.ts';
-import { createLoggingService } from './service.ts';
+import { createLoggingService, type LoggingService } from './service.ts';
 
 /** A logging service that listens, and the journal it keeps, for other roles of this process. */
 export interface StartedLogging extends Server {
   readonly journal: Journal;
+  /** Where it listens for gRPC, if it does. */
+  readonly grpcUrl: string | undefined;
 }
 
 /** Opens the store and starts the logging role over it; closing it closes the store last. */
@@ -33,13 +36,55 @@ export async function startLogging(
   });
   const told = withDiagnostics(withTail(store), logger);
   const journal = withLimit(withBatch(told, settings), settings);
+  const servers: Server[] = [];
+  // Both wires at a time: neither takes messages while the other one stops.
+  const wires = { close: async () => void (await Promise.all(servers.map((one) => one.close()))) };
+  const close = () => closeInReverse([journal, wires]);
   try {
     const service = createLoggingService(journal, settings);
     const routes = loggingRoutes(service, journal, settings);
     const server = await startServer({ host, port, routes, limits: settings, logger });
-    return { url: server.url, journal, close: () => closeInReverse([journal, server]) };
+    servers.push(server);
+    const grpc = await startGrpc(settings, logger, service, journal);
+    if (grpc) servers.push(grpc);
+    return { url: server.url, grpcUrl: grpc?.url, journal, close };
   } catch (error) {
-    await journal.close();
+    await close();
     throw error;
+  }
+}
+
+const defaultGrpcPort = 50_051;
+
+/** What a message of gRPC has beside a text: the id, and some bytes that tell what is what. */
+const messageExtraBytes = 1_024;
+
+/**
+ * Listens for gRPC too, unless it is turned off. Where nobody has asked for a port and the usual one
+ * is taken, there is a warning and no gRPC: a second service beside the first one starts as it did.
+ */
+async function startGrpc(
+  settings: Settings,
+  logger: Logger,
+  service: LoggingService,
+  journal: Journal,
+): Promise<Server | undefined> {
+  const { host, port, grpcPort, appendMaxBytes, txtMaxBytes } = settings;
+  if (grpcPort === 0) return undefined;
+  const { startGrpcServer } = await import('../../grpc/server.ts');
+  const { loggingMethods } = await import('./rpc.ts');
+  const messageMaxBytes = Math.max(appendMaxBytes, txtMaxBytes + messageExtraBytes);
+  try {
+    return await startGrpcServer({
+      host,
+      port: grpcPort ?? (port === 0 ? 0 : defaultGrpcPort),
+      methods: loggingMethods(service, journal, settings),
+      limits: { ...settings, messageMaxBytes },
+      logger,
+    });
+  } catch (error) {
+    if (grpcPort !== undefined || !isInUse(error)) throw error;
+    logger.warn(`No gRPC: port ${defaultGrpcPort} is in use. Choose a --grpc-port, or 0 for none.`);
+    return undefined;
   }
 }

@@ -1,0 +1,61 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { MlogError } from '../errors.ts';
+
+/** Answers one message, or throws an `MlogError`, of which the server makes a status. */
+export type Answer = (request: Buffer) => Promise<Buffer> | Buffer;
+
+/** When a call that may have no end of its own has to end. */
+export interface CallSignals {
+  /** Aborted when the client has gone. */
+  readonly gone: AbortSignal;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** What the reader of a stream is held to. */
+export interface ReaderLimits {
+  /** A reader that takes nothing for so long is cut. */
+  readonly readerStallMs: number;
+}
+
+/** A call whose reply is a stream of messages. */
+export type StreamCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+/** How a stream ends that would have gone on, had the server not stopped. */
+export const stoppingError = new MlogError('unavailable', 'The service stops.', {
+  hint: 'Call it again in a moment.',
+});
+
+/**
+ * Writes a message of a stream and waits until the client has room for it, so that a slow one holds
+ * up the reading and not the memory. Cuts the call where the client takes nothing for too long.
+ */
+export function writeMessage(
+  call: StreamCall,
+  bytes: Buffer,
+  gone: AbortSignal,
+  { readerStallMs }: ReaderLimits,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => cut(call), readerStallMs);
+    function done(): void {
+      clearTimeout(timer);
+      gone.removeEventListener('abort', done);
+      resolve();
+    }
+    // That a message was written is never told of a call that was cancelled meanwhile.
+    gone.addEventListener('abort', done);
+    if (gone.aborted) done();
+    else call.write(bytes, done);
+  });
+}
+
+/**
+ * Ends a call without waiting for its client. grpc-js itself can end a stream in order only, behind
+ * what the client does not take.
+ */
+function cut(call: StreamCall): void {
+  const { stream } = (call as unknown as { call: { stream: ServerHttp2Stream } }).call;
+  stream.close(constants.NGHTTP2_CANCEL);
+}

@@ -1,0 +1,68 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { stoppingError, writeMessage, type Answer, type ReaderLimits } from './call.ts';
+
+/** Messages of one call that are under way; no more are read until one of them is answered. */
+const underWayMax = 16;
+
+/**
+ * Answers each message of a stream by one, as it is ready, and ends the stream when the client has
+ * ended it or the server stops. Rejects with what the client is to be told, once all that was begun
+ * is answered.
+ */
+export function answerEach(
+  call: ServerDuplexStream<Buffer, Buffer>,
+  answer: Answer,
+  stopping: AbortSignal,
+  limits: ReaderLimits,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = new AbortController();
+    let underWay = 0;
+    let isEnding = false;
+    let failure: unknown;
+
+    async function answerOne(request: Buffer): Promise<void> {
+      try {
+        await writeMessage(call, await answer(request), gone.signal, limits);
+      } catch (error) {
+        end(error);
+      }
+      underWay -= 1;
+      if (!isEnding) call.resume();
+      else if (underWay === 0) finish();
+    }
+
+    function end(error?: unknown): void {
+      failure ??= error;
+      if (isEnding) return;
+      isEnding = true;
+      call.pause();
+      if (underWay === 0) finish();
+    }
+
+    function finish(): void {
+      stopping.removeEventListener('abort', stop);
+      if (failure !== undefined) return reject(failure);
+      call.end();
+      resolve();
+    }
+
+    function stop(): void {
+      end(stoppingError);
+    }
+
+    call.on('data', (request: Buffer) => {
+      if (isEnding) return;
+      underWay += 1;
+      if (underWay === underWayMax) call.pause();
+      void answerOne(request);
+    });
+    call.once('end', () => end());
+    call.once('cancelled', () => {
+      gone.abort();
+      end();
+    });
+    stopping.addEventListener('abort', stop);
+    if (stopping.aborted) stop();
+  });
+}

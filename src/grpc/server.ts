@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import {
+  Server as GrpcServer,
+  ServerCredentials,
+  type handleBidiStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+} from '@grpc/grpc-js';
+import { toMlogError } from '../errors.ts';
+import { listen } from '../listen.ts';
+import type { Logger } from '../observe/logger.ts';
+import {
+  stoppingError,
+  writeMessage,
+  type Answer,
+  type CallSignals,
+  type ReaderLimits,
+} from './call.ts';
+import { answerEach } from './exchange.ts';
+import { toStatus } from './status.ts';
+
+/** What one method does: with bytes, so that what is wrong with them is told as all else is. */
+export type Method =
+  | { readonly unary: Answer }
+  /** A stream of messages, each of which is answered by one, as it is ready. */
+  | { readonly exchange: Answer }
+  /** One message that is answered by a stream of them. */
+  | { readonly stream: (request: Buffer, signals: CallSignals) => AsyncIterable<Buffer> };
+
+/** The gRPC surface of a role: a method by its path. */
+export type Methods = Readonly<Record<string, Method>>;
+
+/** How clients are held in bounds. */
+export interface GrpcLimits extends ReaderLimits {
+  readonly messageMaxBytes: number;
+  readonly connectionsMax: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly heartbeatMs: number;
+}
+
+/** Where and what to serve. */
+export interface GrpcServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly methods: Methods;
+  readonly limits: GrpcLimits;
+  readonly logger: Logger;
+}
+
+/** Calls that one connection may have under way; the client keeps back what is beyond. */
+const callsMax = 200;
+
+/** What one connection may hold in memory; beyond it, new calls are refused. */
+const sessionMaxMiB = 64;
+
+/** How long a ping may take: clients that have nothing to do look at their connection every 5 s. */
+const pingTimeoutMs = 20_000;
+
+/** Starts a gRPC server. Throws `failed_precondition` where the address cannot be used. */
+export async function startGrpcServer(options: GrpcServerOptions) {
+  const { host, port, methods, limits, logger } = options;
+  const stop = new AbortController();
+  const server = new GrpcServer({
+    'grpc.max_receive_message_length': limits.messageMaxBytes,
+    'grpc.max_concurrent_streams': callsMax,
+    'grpc.max_connection_idle_ms': limits.keepAliveTimeoutMs,
+    'grpc.keepalive_time_ms': limits.heartbeatMs,
+    'grpc.keepalive_timeout_ms': pingTimeoutMs,
+    'grpc-node.max_session_memory': sessionMaxMiB,
+    'grpc.enable_channelz': 0,
+  });
+  const surface = { stopping: stop.signal, limits, logger };
+  for (const [path, method] of Object.entries(methods)) {
+    const { type, handler } = toHandler(path, method, surface);
+    server.register(path, handler, asBytes, asBytes, type);
+  }
+  // A listener of our own: it bounds the connections, and tells by a code why it cannot listen.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = createServer({ noDelay: true }, (socket) => injector.injectConnection(socket));
+  listener.maxConnections = limits.connectionsMax;
+  const address = await listen(listener, host, port);
+
+  return {
+    url: `grpc://${address}`,
+    /** Stops accepting, ends what has no end, waits for the calls under way, and closes. */
+    async close(): Promise<void> {
+      stop.abort();
+      const closed = once(listener, 'close');
+      listener.close();
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      await closed;
+    },
+  };
+}
+
+function asBytes(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+interface Surface {
+  readonly stopping: AbortSignal;
+  readonly limits: GrpcLimits;
+  readonly logger: Logger;
+}
+
+function toHandler(path: string, method: Method, surface: Surface) {
+  if ('unary' in method) return { type: 'unary', handler: unary(path, method.unary, surface) };
+  if ('exchange' in method) {
+    return { type: 'bidi', handler: exchange(path, method.exchange, surface) };
+  }
+  return { type: 'serverStream', handler: stream(path, method.stream, surface) };
+}
+
+function unary(path: string, answer: Answer, { logger }: Surface): handleUnaryCall<Buffer, Buffer> {
+  const tellsCalls = logger.isLevelEnabled('debug');
+  return (call, callback) => {
+    const send = (bytes: Buffer) => callback(null, bytes);
+    const refuse = (error: unknown) => callback(tellRefusal(error, path, logger));
+    try {
+      const reply = answer(call.request);
+      // Not an async function: its promises would be some more for each message.
+      if (Buffer.isBuffer(reply)) send(reply);
+      else reply.then(send, refuse);
+      if (tellsCalls) logger.debug({ path }, 'Call');
+    } catch (error) {
+      refuse(error);
+    }
+  };
+}
+
+function exchange(
+  path: string,
+  answer: Answer,
+  { stopping, limits, logger }: Surface,
+): handleBidiStreamingCall<Buffer, Buffer> {
+  return (call) => {
+    answerEach(call, answer, stopping, limits).catch((error: unknown) => {
+      call.emit('error', tellRefusal(error, path, logger));
+    });
+  };
+}
+
+function stream(
+  path: string,
+  read: (request: Buffer, signals: CallSignals) => AsyncIterable<Buffer>,
+  { stopping, limits, logger }: Surface,
+): handleServerStreamingCall<Buffer, Buffer> {
+  return async (call) => {
+    const gone = new AbortController();
+    call.once('cancelled', () => gone.abort());
+    try {
+      for await (const bytes of read(call.request, { gone: gone.signal, stopping })) {
+        if (gone.signal.aborted) break;
+        await writeMessage(call, bytes, gone.signal, limits);
+      }
+      call.end();
+    } catch (error) {
+      call.emit('error', tellRefusal(error, path, logger));
+    }
+  };
+}
+
+/** Tells the diagnostics what the client is told by the status, and of a fault of mlog more. */
+function tellRefusal(thrown: unknown, path: string, logger: Logger) {
+  const { code, message, cause } = toMlogError(thrown);
+  if (code === 'internal') logger.error({ path, code, err: cause }, 'Call failed');
+  else if (thrown !== stoppingError) logger.warn({ path, code, reason: message }, 'Call failed');
+  return toStatus(thrown);
+}

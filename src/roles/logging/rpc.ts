@@ -1,0 +1,128 @@
+import { MlogError, toMlogError } from '../../errors.ts';
+import {
+  decodeAppendRequest,
+  decodeLogRequest,
+  encodeAppendReply,
+  encodeLogReply,
+  encodeText,
+} from '../../grpc/append-messages.ts';
+import { stoppingError, type CallSignals } from '../../grpc/call.ts';
+import { file_grpc_health_v1_health as healthFile } from '../../grpc/generated/grpc/health/v1/health_pb.ts';
+import { file_logging as loggingFile } from '../../grpc/generated/logging_pb.ts';
+import { healthMethods } from '../../grpc/health.ts';
+import { encodePages } from '../../grpc/pages.ts';
+import {
+  decodeGetRequest,
+  decodeReadRequest,
+  encodeEntry,
+  encodeHead,
+} from '../../grpc/read-messages.ts';
+import { reflectionMethods } from '../../grpc/reflection.ts';
+import type { Methods } from '../../grpc/server.ts';
+import { toStatus } from '../../grpc/status.ts';
+import { conflictError } from '../../journal/conflict.ts';
+import type { AppendResult, Journal } from '../../journal/journal.ts';
+import { selectEntries, selectLive } from '../../journal/select.ts';
+import { parseId } from '../../message.ts';
+import type { LoggingService } from './service.ts';
+
+/** What a call to the logging service is held to. */
+export interface RpcLimits {
+  readonly appendMaxCount: number;
+}
+
+/** The gRPC surface of the logging role; `proto/logging.proto` says what it promises. */
+export function loggingMethods(
+  service: LoggingService,
+  journal: Journal,
+  { appendMaxCount }: RpcLimits,
+): Methods {
+  async function append(bytes: Buffer): Promise<Buffer> {
+    const { group, messages } = decodeAppendRequest(bytes);
+    try {
+      if (messages.length > appendMaxCount) throw groupError(appendMaxCount);
+      const results = await service.logAll(messages.map((fields) => service.parse(fields)));
+      return encodeAppendReply({ group, results });
+    } catch (error) {
+      const { code } = toMlogError(error);
+      const { code: status, details: message } = toStatus(error);
+      return encodeAppendReply({ group, results: [], error: { status, code, message } });
+    }
+  }
+
+  async function* read(bytes: Buffer, { gone, stopping }: CallSignals): AsyncGenerator<Buffer> {
+    const { follow, ...selection } = decodeReadRequest(bytes);
+    if (selection.limit !== undefined && selection.last !== undefined) {
+      throw new MlogError('invalid_argument', 'There are both limit and last.', {
+        hint: 'limit takes the first entries, last the last ones.',
+      });
+    }
+    const pages = follow
+      ? (await selectLive(journal, selection)).follow(AbortSignal.any([gone, stopping]))
+      : (await selectEntries(journal, selection)).pages;
+    for await (const page of pages) yield* encodePages(page);
+    if (follow && stopping.aborted) throw stoppingError;
+  }
+
+  return {
+    '/LoggingService/LogMessage': {
+      unary: (bytes) => service.log(service.parse(decodeLogRequest(bytes))).then(toLogReply),
+    },
+    '/LoggingService/GetMessages': { unary: () => listTexts(journal) },
+    '/LoggingService/Append': { exchange: append },
+    '/LoggingService/Read': { stream: read },
+    '/LoggingService/Get': {
+      async unary(bytes) {
+        const entry = await journal.get(parseId(decodeGetRequest(bytes)));
+        if (!entry) throw new MlogError('not_found', 'There is no message under this id.');
+        return encodeEntry(entry);
+      },
+    },
+    '/LoggingService/GetHead': { unary: () => journal.head().then(encodeHead) },
+    ...healthMethods(['LoggingService'], () => journal.head()),
+    ...reflectionMethods([loggingFile, healthFile]),
+  };
+}
+
+// There are two replies only, written once.
+const loggedReply = encodeLogReply('Logged');
+const duplicateReply = encodeLogReply('Duplicate');
+
+function toLogReply(result: AppendResult): Buffer {
+  if (result.status === 'conflict') throw conflictError(result);
+  return result.status === 'logged' ? loggedReply : duplicateReply;
+}
+
+/** What any client takes in one reply unless it is told otherwise. */
+const listMaxBytes = 4 * 1024 * 1024;
+
+/** No text is smaller as part of a list. */
+const textMinBytes = 3;
+
+async function listTexts(journal: Journal): Promise<Buffer> {
+  const { head, pages } = await selectEntries(journal, {});
+  if ((head.lastSeq - head.firstSeq + 1) * textMinBytes > listMaxBytes) throw listError();
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const page of pages) {
+    for (const { txt } of page) {
+      const piece = encodeText(txt);
+      bytes += piece.length;
+      if (bytes > listMaxBytes) throw listError();
+      pieces.push(piece);
+    }
+  }
+  return Buffer.concat(pieces, bytes);
+}
+
+function listError(): MlogError {
+  return new MlogError('too_large', `The list is larger than a reply of ${listMaxBytes} bytes.`, {
+    hint: 'Read it as a stream: LoggingService/Read.',
+  });
+}
+
+function groupError(appendMaxCount: number): MlogError {
+  return new MlogError('too_large', `There are more than ${appendMaxCount} messages in a group.`, {
+    hint: 'Cut it, or raise --append-max-count of the service.',
+  });
+}
