@@ -1,0 +1,53 @@
+import { createGate } from './gate.ts';
+import type { Journal } from './journal.ts';
+
+/**
+ * Gives the journal of a remote service of which it is found out, when it is first used, what it
+ * speaks. What was found holds until a call fails, for the service may be another one when it comes
+ * back. `release` closes what all that can be found stand on.
+ */
+export function createFoundJournal(
+  find: () => Promise<Journal>,
+  release: () => Promise<void>,
+): Journal {
+  const gate = createGate();
+  const closing = new AbortController();
+  let found: Promise<Journal> | undefined;
+
+  async function withFound<T>(action: (journal: Journal) => Promise<T>): Promise<T> {
+    found ??= find();
+    try {
+      return await action(await found);
+    } catch (error) {
+      found = undefined;
+      throw error;
+    }
+  }
+
+  return {
+    append: (messages) => gate.pass(() => withFound((journal) => journal.append(messages))),
+    async *read(range) {
+      gate.check();
+      const journal = await withFound((one) => Promise.resolve(one));
+      yield* journal.read(range);
+    },
+    async *follow({ after, signal }) {
+      gate.check();
+      const journal = await withFound((one) => Promise.resolve(one));
+      try {
+        yield* journal.follow({ after, signal: AbortSignal.any([signal, closing.signal]) });
+      } finally {
+        // What broke off may come back as another service.
+        found = undefined;
+      }
+    },
+    get: (id) => gate.pass(() => withFound((journal) => journal.get(id))),
+    head: () => gate.pass(() => withFound((journal) => journal.head())),
+    async close() {
+      await gate.close();
+      // The client below waits for every reply under way, and those to followers have no end.
+      closing.abort();
+      await release();
+    },
+  };
+}
