@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { readSettings } from '../../src/config.ts';
+import { createGrpcJournal } from '../../src/grpc/journal-client.ts';
+import { startGrpcServer } from '../../src/grpc/server.ts';
 import { openHttpClient } from '../../src/http/client.ts';
 import { createHttpJournal } from '../../src/http/journal-client.ts';
 import { startServer } from '../../src/http/server.ts';
@@ -11,6 +13,7 @@ import { withTail } from '../../src/journal/tail.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { withDiagnostics } from '../../src/roles/logging/diagnostics.ts';
 import { loggingRoutes } from '../../src/roles/logging/routes.ts';
+import { loggingMethods } from '../../src/roles/logging/rpc.ts';
 import { createLoggingService } from '../../src/roles/logging/service.ts';
 import { openMemoryJournal } from '../../src/store/memory.ts';
 import { openSqliteJournal } from '../../src/store/sqlite.ts';
@@ -65,6 +68,23 @@ async function openOverHttp(): Promise<LateSubject> {
   };
 }
 
+/** A journal seen over gRPC: the same service on the other wire, and its client. */
+async function openOverGrpc(): Promise<LateSubject> {
+  const store = openMemoryJournal();
+  const kept = withBatch(withTail(store), settings);
+  const methods = loggingMethods(createLoggingService(kept, settings), kept, settings);
+  const limits = { ...settings, messageMaxBytes: settings.appendMaxBytes };
+  const server = await startGrpcServer({ host: settings.host, port: 0, methods, limits, logger });
+  return {
+    store,
+    journal: createGrpcJournal(server.url, 5_000),
+    async end() {
+      await server.close();
+      await kept.close();
+    },
+  };
+}
+
 function openMemory(): Promise<LateSubject> {
   const store = openMemoryJournal();
   return Promise.resolve({ store, journal: store });
@@ -94,6 +114,7 @@ const asInFacade = (journal: Journal) =>
 describeWhole('memory', openMemory);
 describeWhole('SQLite file', openSqlite);
 describeWhole('over HTTP', openOverHttp);
+describeWhole('over gRPC', openOverGrpc);
 describeWhole('in batches', wrapped(batched, openMemory));
 describeWhole('SQLite in batches', wrapped(batched, openSqlite));
 describeWhole('with a limit', wrapped(limited, openMemory));
@@ -102,7 +123,9 @@ describeWhole('with diagnostics', wrapped(told, openMemory));
 describeWhole('with a shared tail', wrapped(withTail, openMemory));
 describeWhole('SQLite with a shared tail', wrapped(withTail, openSqlite));
 describeWhole('over HTTP with a shared tail', wrapped(withTail, openOverHttp));
+describeWhole('over gRPC with a shared tail', wrapped(withTail, openOverGrpc));
 describeWhole('as the facade has it', wrapped(asInFacade, openOverHttp));
+describeWhole('as the facade has it over gRPC', wrapped(asInFacade, openOverGrpc));
 
 describeLastingJournal('SQLite file', openSqlite);
 
@@ -110,7 +133,9 @@ describeLateJournal('memory', openMemory);
 describeLateJournal('SQLite file', openSqlite);
 describeLateJournal('with a shared tail', wrapped(withTail, openMemory));
 describeLateJournal('over HTTP', openOverHttp);
+describeLateJournal('over gRPC', openOverGrpc);
 describeLateJournal('as the facade has it', wrapped(asInFacade, openOverHttp));
+describeLateJournal('as the facade has it over gRPC', wrapped(asInFacade, openOverGrpc));
 
 describeStore('memory', openMemory);
 describeStore('SQLite file', openSqlite);

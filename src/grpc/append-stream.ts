@@ -1,0 +1,117 @@
+import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
+import { isCode, MlogError, toMlogError } from '../errors.ts';
+import type { AppendResult } from '../journal/journal.ts';
+import type { Message } from '../message.ts';
+import { decodeAppendReply, encodeAppendRequest, type AppendReply } from './append-messages.ts';
+import { readReply, strangeError, type GrpcClient } from './client.ts';
+import { codeOf, statusError } from './status.ts';
+
+/** Appends groups of messages over one stream that stays open as long as it can. */
+export interface Appender {
+  /** Appends a group; gives up after the time that one call may take. */
+  append(messages: readonly Message[]): Promise<AppendResult[]>;
+  close(): void;
+}
+
+/** Makes an appender, which opens its stream when there is something to append. */
+export function createAppender(client: GrpcClient): Appender {
+  let current: AppendStream | undefined;
+  return {
+    append(messages) {
+      if (!current?.isOpen) current = new AppendStream(client);
+      return current.append(messages);
+    },
+    close: () => current?.cancel(),
+  };
+}
+
+interface Waiting {
+  readonly messages: readonly Message[];
+  readonly timer: NodeJS.Timeout;
+  readonly resolve: (results: AppendResult[]) => void;
+  readonly reject: (error: MlogError) => void;
+}
+
+/** One stream, and the groups on it that have no answer yet. */
+class AppendStream {
+  isOpen = true;
+  readonly #client: GrpcClient;
+  readonly #call: ClientDuplexStream<Buffer, Buffer>;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastGroup = 0;
+
+  constructor(client: GrpcClient) {
+    this.#client = client;
+    this.#call = client.open('/LoggingService/Append');
+    this.#call.on('data', (bytes: Buffer) => this.#take(bytes));
+    this.#call.on('status', (status: StatusObject) => this.#end(endError(status, client.url)));
+    // The status tells it, too.
+    this.#call.on('error', () => {});
+  }
+
+  append(messages: readonly Message[]): Promise<AppendResult[]> {
+    return new Promise((resolve, reject) => {
+      this.#lastGroup += 1;
+      const group = this.#lastGroup;
+      // Who waits behind it may have the stream to blame, so it is opened anew.
+      const timer = setTimeout(
+        () => this.#end(lateError(this.#client.url)),
+        this.#client.timeoutMs,
+      );
+      this.#waiting.set(group, { messages, timer, resolve, reject });
+      this.#call.write(encodeAppendRequest({ group, messages }));
+    });
+  }
+
+  cancel(): void {
+    this.#end(new MlogError('closed', 'The journal is closed.'));
+  }
+
+  #take(bytes: Buffer): void {
+    const { url } = this.#client;
+    try {
+      const reply = readReply(decodeAppendReply, bytes, url);
+      const waiting = this.#waiting.get(reply.group);
+      if (!waiting || !isWhole(reply, waiting.messages.length)) throw strangeError(url);
+      this.#waiting.delete(reply.group);
+      settle(waiting, reply, url);
+    } catch (error) {
+      this.#end(toMlogError(error));
+    }
+  }
+
+  #end(error: MlogError): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.#call.cancel();
+    for (const { timer, reject } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(error);
+    }
+    this.#waiting.clear();
+  }
+}
+
+/** Says whether a reply has a result for each message, in their order. */
+function isWhole({ results, error }: AppendReply, count: number): boolean {
+  if (error) return true;
+  return results.length === count && results.every(({ seq }) => seq !== undefined && seq > 0);
+}
+
+function settle(waiting: Waiting, { results, error }: AppendReply, url: string): void {
+  const { messages, timer, resolve, reject } = waiting;
+  clearTimeout(timer);
+  if (!error) return resolve(messages.map(({ id }, index) => ({ id, ...results[index]! })));
+  const code = isCode(error.code) ? error.code : codeOf(error.status);
+  reject(new MlogError(code, `The service at ${url} answered: ${error.message}`));
+}
+
+/** What ended the stream says nothing of what became of a group, so it is never a refusal of it. */
+function endError(status: StatusObject, url: string): MlogError {
+  const error = statusError(status, url);
+  return error.retryable ? error : new MlogError('unavailable', error.message, { cause: error });
+}
+
+function lateError(url: string): MlogError {
+  return new MlogError('deadline_exceeded', `No reply from ${url} in time.`);
+}

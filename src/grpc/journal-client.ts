@@ -1,0 +1,31 @@
+import { toMlogError } from '../errors.ts';
+import { createFoundJournal } from '../journal/found.ts';
+import type { Journal } from '../journal/journal.ts';
+import { openGrpcClient } from './client.ts';
+import { createReferenceJournal, type GrpcJournal } from './reference-client.ts';
+import { createStreamJournal } from './stream-client.ts';
+
+/**
+ * Gives the journal of the logging service at `grpc://HOST:PORT`, mlog or reference, and finds out
+ * which by itself: only mlog has more calls than the two of the reference. No call takes longer than
+ * `timeoutMs`, but reading.
+ */
+export function createGrpcJournal(url: string, timeoutMs: number): GrpcJournal {
+  const client = openGrpcClient(url, timeoutMs);
+  const dialects = { mlog: createStreamJournal(client), reference: createReferenceJournal(client) };
+
+  async function find(): Promise<Journal> {
+    try {
+      await dialects.mlog.head();
+      return dialects.mlog;
+    } catch (error) {
+      if (toMlogError(error).code === 'unimplemented') return dialects.reference;
+      throw error;
+    }
+  }
+
+  return {
+    ...createFoundJournal(find, () => dialects.mlog.close()),
+    texts: () => dialects.reference.texts(),
+  };
+}
