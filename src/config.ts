@@ -9,6 +9,7 @@ import {
   oneOf,
   port,
   roles,
+  serviceAddress,
   storeAddress,
   text,
   type Reader,
@@ -38,7 +39,11 @@ export const settings = {
     defaultText: '50051, a free one where the port of the logging service is 0',
   },
   messagesPort: port(8882, 'Port of the messages service, beside a facade on --port', ['all']),
-  logging: address('http://localhost:8881', 'Where the logging service is', ['facade']),
+  logging: serviceAddress(
+    'http://localhost:8881',
+    'Where the logging service is, http:// or grpc://',
+    ['facade'],
+  ),
   messages: address('http://localhost:8882', 'Where the messages service is', ['facade']),
   store: storeAddress('Where messages are kept: memory: or file:PATH', [
     ...keepers,
@@ -46,7 +51,9 @@ export const settings = {
     'verify',
   ]),
   follow: {
-    ...address('http://localhost:8881', 'A logging service of which to be a replica', ['messages']),
+    ...serviceAddress('http://localhost:8881', 'A logging service of which to be a replica', [
+      'messages',
+    ]),
     default: undefined,
     defaultText: 'none',
   },

@@ -1,8 +1,9 @@
 import { MlogError } from './errors.ts';
+import type { GrpcJournal } from './grpc/reference-client.ts';
 import { openHttpClient } from './http/client.ts';
 import { createHttpJournal } from './http/journal-client.ts';
 import type { Journal, Store } from './journal/journal.ts';
-import { parseStorePath } from './setting-kinds.ts';
+import { isGrpcAddress, parseStorePath } from './setting-kinds.ts';
 
 /** What opening a journal may be told. */
 export interface OpenOptions {
@@ -29,14 +30,25 @@ export async function openStore(address: string, options: OpenOptions): Promise<
 }
 
 /**
- * Opens the journal at an address: `memory:`, `file:PATH`, or `http://…` for a remote logging
- * service. Throws `usage` for another address, `failed_precondition` where a store cannot be used.
+ * Opens the journal at an address: `memory:`, `file:PATH`, or `http://…` or `grpc://…` for a remote
+ * logging service. Throws `usage` for another address, `failed_precondition` where a store cannot be
+ * used.
  */
 export async function openJournal(address: string, options: OpenOptions): Promise<Journal> {
+  if (isGrpcAddress(address)) return await openGrpcJournal(address, options);
   if (/^https?:/.test(address)) {
     return createHttpJournal(openHttpClient(address, { timeoutMs: options.attemptTimeoutMs }));
   }
   return await openStore(address, options);
+}
+
+/** Opens the journal of a remote logging service over gRPC, which can also list the texts alone. */
+export async function openGrpcJournal(
+  address: string,
+  { attemptTimeoutMs }: OpenOptions,
+): Promise<GrpcJournal> {
+  const { createGrpcJournal } = await import('./grpc/journal-client.ts');
+  return createGrpcJournal(address, attemptTimeoutMs);
 }
 
 function retentionError(): MlogError {

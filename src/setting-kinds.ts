@@ -56,6 +56,25 @@ export function address(
   };
 }
 
+/** The address of a logging service over either wire, without a user and password. */
+export function serviceAddress(
+  byDefault: string,
+  help: string,
+  readers: readonly Reader[],
+): Setting<string> {
+  const { parse, ...rest } = address(byDefault, help, readers);
+  return {
+    ...rest,
+    parse: (given) => (isGrpcAddress(given) ? given : parse(given)),
+    expected: `an address such as ${byDefault} or grpc://localhost:50051`,
+  };
+}
+
+/** Says whether an address is one of gRPC: `grpc://HOST:PORT` and nothing behind. */
+export function isGrpcAddress(given: string): boolean {
+  return /^grpc:\/\/(?:[\w.-]+|\[[\da-f:.]+\]):0*[1-9]\d*$/i.test(given) && URL.canParse(given);
+}
+
 function isHttpAddress(given: string): boolean {
   return /^https?:\/\//.test(given) && URL.canParse(given);
 }

@@ -66,6 +66,7 @@ describe('the settings', () => {
     'http://:secret@host',
     'user:secret@host',
     'htp://u:secret@h',
+    'grpc://user:secret@host:50051',
   ])('refuse the user in %j and never show the password', (given) => {
     for (const read of [
       () => readSettings('client', { url: given }, {}),
@@ -168,8 +169,43 @@ describe('the settings', () => {
       store: 'file:/x.db',
     });
     expect(() => readSettings('messages', { follow: 'localhost' }, {})).toThrow(
-      '--follow is "localhost". It has to be an address such as http://localhost:8881.',
+      '--follow is "localhost". It has to be an address such as http://localhost:8881 or grpc://',
     );
+  });
+
+  it.each([
+    'grpc://localhost:50051',
+    'grpc://127.0.0.1:1',
+    'grpc://[::1]:50051',
+    'grpc://a-b.c:65535',
+  ])('take %j for a logging service', (logging) => {
+    expect(readSettings('facade', { logging }, {}).logging).toBe(logging);
+    expect(readSettings('messages', { follow: logging }, {}).follow).toBe(logging);
+    expect(() => readSettings('client', { url: logging }, {})).toThrow('--url is');
+  });
+
+  it.each([
+    'grpc://localhost',
+    'grpc://localhost:0',
+    'grpc://localhost:65536',
+    'grpc://:50051',
+    'grpc://localhost:50051/',
+    'grpc://localhost:50051/x',
+    'grpc://localhost:50051?x',
+    'grpc:localhost:50051',
+    'grpc://[::1:50051',
+    'grpcs://localhost:50051',
+  ])('refuse %j and say what is right', (logging) => {
+    expect(() => readSettings('facade', { logging }, {})).toThrow(
+      `--logging is ${JSON.stringify(logging)}. It has to be an address such as ` +
+        'http://localhost:8881 or grpc://localhost:50051.',
+    );
+  });
+
+  it('have a port for gRPC only where somebody says one', () => {
+    expect(readSettings('logging', {}, {}).grpcPort).toBeUndefined();
+    expect(readSettings('all', {}, { MLOG_GRPC_PORT: '0' }).grpcPort).toBe(0);
+    expect(() => readSettings('facade', { grpcPort: '1' }, {})).toThrow('no setting of');
   });
 
   it('keep the data in the XDG data folder', () => {

@@ -90,11 +90,15 @@ async function printTexts(
   await print(texts.map((txt) => `${toVisible(txt)}\n`).join(''));
 }
 
+/** Reads either list of the reference: the texts alone, or within that of both services. */
 function parseTexts(text: string): string[] | undefined {
   try {
-    const [logged] = JSON.parse(text) as string[];
-    const [, body] = /^logging-service: (\[.*\])\s*$/s.exec(logged!)!;
-    return JSON.parse(body!) as string[];
+    const listed = JSON.parse(text) as string[];
+    const [logged, messages] = listed;
+    const [, body] = /^logging-service: (\[.*\])\s*$/s.exec(logged ?? '') ?? [];
+    const isOfBoth = listed.length === 2 && messages!.startsWith('message-service: ');
+    if (isOfBoth && body !== undefined) return JSON.parse(body) as string[];
+    return listed.every((txt) => typeof txt === 'string') ? listed : undefined;
   } catch {
     return undefined;
   }

@@ -1,11 +1,10 @@
 import manifest from '../../package.json' with { type: 'json' };
 import { readSettings, type Settings } from '../config.ts';
-import { encodeTexts } from '../http/formats.ts';
 import { MlogError } from '../errors.ts';
-import { selectEntries } from '../journal/select.ts';
 import { closeInReverse, runUntilStopped, type Closeable } from '../lifecycle.ts';
 import { createLogger, type Logger } from '../observe/logger.ts';
 import { durabilityOf } from '../open-journal.ts';
+import { listOfServices, listOfTexts, oneText } from '../roles/facade/lists.ts';
 import type { Upstream } from '../roles/facade/routes.ts';
 import { startFacade } from '../roles/facade/start.ts';
 import { openUpstream } from '../roles/facade/upstream.ts';
@@ -90,7 +89,8 @@ async function startApart({ settings, logger, stopping }: Context, started: Star
   started.facts = {
     facade: facade.url,
     'logging at': settings.logging,
-    'messages at': settings.messages,
+    // Over gRPC the list is that of the logging service alone.
+    ...(!upstream.tellsStatus && { 'messages at': settings.messages }),
   };
 }
 
@@ -129,18 +129,11 @@ async function startAll(context: Context, started: Started) {
 
 /** The services of a facade that runs beside them: no loop through a socket. */
 function inThisProcess({ journal }: StartedLogging): Upstream {
+  const messagesList = async () => oneText(notImplementedText);
   return {
     journal,
-    async loggingList() {
-      const { pages } = await selectEntries(journal, {});
-      return { chunks: encodeTexts(pages), cancel: () => {} };
-    },
-    messagesList: async () => ({ chunks: oneText(notImplementedText), cancel: () => {} }),
+    list: listOfServices(listOfTexts(journal), messagesList),
+    tellsStatus: false,
     checks: { logging: () => journal.head() },
   };
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await
-async function* oneText(text: string): AsyncGenerator<string> {
-  yield text;
 }

@@ -1,6 +1,5 @@
 import { MlogError, toMlogError } from '../../errors.ts';
 import { bodyMaxBytesOf, readBody, streamBody } from '../../http/body.ts';
-import type { TextStream } from '../../http/client.ts';
 import type { EventOptions } from '../../http/events.ts';
 import { decodeText, mediaTypes, parseForm, parseJson, type Fields } from '../../http/formats.ts';
 import { splitBytes } from '../../http/lines.ts';
@@ -11,19 +10,18 @@ import { byMediaType } from '../../http/media-type.ts';
 import { json, type Reply } from '../../http/reply.ts';
 import type { Handler, Request, Routes } from '../../http/server.ts';
 import type { Journal } from '../../journal/journal.ts';
+import type { Message } from '../../message.ts';
 import { sendLines } from './bulk.ts';
+import type { Source } from './lists.ts';
 import type { FacadeService } from './service.ts';
-
-/** Gives the body of a listing of another service, once its reply is known to be good. */
-export type Source = () => Promise<TextStream>;
 
 /** The services behind a facade. */
 export interface Upstream {
   readonly journal: Journal;
-  /** The body of `GET /logging`. */
-  readonly loggingList: Source;
-  /** The body of `GET /messages`. */
-  readonly messagesList: Source;
+  /** The plain list, in the words that the reference has on the wire to the logging service. */
+  readonly list: Source;
+  /** A form is answered by the status of its message, as the reference does over gRPC. */
+  readonly tellsStatus: boolean;
   readonly checks: Readonly<Record<string, Check>>;
 }
 
@@ -45,11 +43,11 @@ export function facadeRoutes(
   const { requestTimeoutMs, txtMaxBytes, heartbeatMs } = limits;
   const bodyMaxBytes = bodyMaxBytesOf(txtMaxBytes);
 
-  function sendOne(parseFields: (bytes: Buffer) => Fields): Handler {
+  function sendOne(parseFields: (bytes: Buffer) => Fields, toBody = toMessage): Handler {
     return async ({ raw }) => {
       const fields = parseFields(await readBody(raw, { bodyMaxBytes, requestTimeoutMs }));
       if (fields.txt === undefined || fields.txt === '') return json(400, 'No message');
-      return send(service, fields, readIdempotencyKey(raw));
+      return send(service, fields, readIdempotencyKey(raw), toBody);
     };
   }
 
@@ -72,7 +70,7 @@ export function facadeRoutes(
         return list(parseListing(request), upstream, { heartbeatMs, stopping });
       },
       POST: byMediaType({
-        [mediaTypes.form]: sendOne(parseForm),
+        [mediaTypes.form]: sendOne(parseForm, upstream.tellsStatus ? toStatus : toMessage),
         [mediaTypes.json]: sendOne((bytes) => parseJson(decodeText(bytes))),
         [mediaTypes.text]: sendOne((bytes) => ({ txt: decodeText(bytes) })),
         [mediaTypes.ndjson]: sendMany,
@@ -81,11 +79,25 @@ export function facadeRoutes(
   };
 }
 
-function send(service: FacadeService, fields: Fields, key: string | undefined): Promise<Reply> {
-  return service.send(service.parse(fields, key)).then(({ id, txt, isRepeat }) => {
+function toMessage({ id, txt }: Message): object {
+  return { id, txt };
+}
+
+/** A repeat is answered as the first one was; a header tells that it is one. */
+function toStatus({ id }: Message): object {
+  return { id, status: 'Logged' };
+}
+
+function send(
+  service: FacadeService,
+  fields: Fields,
+  key: string | undefined,
+  toBody: (message: Message) => object,
+): Promise<Reply> {
+  return service.send(service.parse(fields, key)).then((sent) => {
     // Under an id that was made here only an attempt of ours can have come before.
-    const isReplay = isRepeat && (key !== undefined || fields.id !== undefined);
-    return json(200, { id, txt }, isReplay ? { 'Idempotent-Replayed': 'true' } : undefined);
+    const isReplay = sent.isRepeat && (key !== undefined || fields.id !== undefined);
+    return json(200, toBody(sent), isReplay ? { 'Idempotent-Replayed': 'true' } : undefined);
   }, toUnknownReply);
 }
 
@@ -109,31 +121,11 @@ async function list(listing: Listing, upstream: Upstream, options: EventOptions)
   }
 }
 
-/** The list of the reference: what each of the two services lists, as two strings. */
-async function listAsReference({ loggingList, messagesList }: Upstream): Promise<Reply> {
-  const opened: TextStream[] = [];
-  const release = () => opened.forEach(({ cancel }) => cancel());
+async function listAsReference(upstream: Upstream): Promise<Reply> {
   try {
-    for (const openList of [loggingList, messagesList]) opened.push(await openList());
-    const body = encodeLists(opened[0]!.chunks, opened[1]!.chunks);
-    return { status: 200, type: mediaTypes.json, body, release };
+    const { chunks, cancel } = await upstream.list();
+    return { status: 200, type: mediaTypes.json, body: chunks, release: cancel };
   } catch (error) {
-    release();
     return json(500, { error: toMlogError(error).message });
   }
-}
-
-async function* encodeLists(
-  logged: AsyncIterable<string>,
-  messages: AsyncIterable<string>,
-): AsyncGenerator<string> {
-  yield '["logging-service: ';
-  for await (const piece of logged) yield escapeJson(piece);
-  yield '","message-service: ';
-  for await (const piece of messages) yield escapeJson(piece);
-  yield '"]\n';
-}
-
-function escapeJson(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
 }

@@ -1,14 +1,18 @@
 import type { Settings } from '../../config.ts';
+import { toMlogError } from '../../errors.ts';
 import { openHttpClient, type HttpClient } from '../../http/client.ts';
 import { statusError } from '../../http/problem.ts';
 import { withBatch } from '../../journal/batch.ts';
+import type { Journal } from '../../journal/journal.ts';
 import { withLimit } from '../../journal/limit.ts';
 import { withRetry } from '../../journal/retry.ts';
 import { withTail } from '../../journal/tail.ts';
 import { closeInReverse, type Closeable } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { openJournal } from '../../open-journal.ts';
-import type { Source, Upstream } from './routes.ts';
+import { openGrpcJournal, openJournal } from '../../open-journal.ts';
+import { isGrpcAddress } from '../../setting-kinds.ts';
+import { listOfServices, listOfTexts, type Source } from './lists.ts';
+import type { Upstream } from './routes.ts';
 
 /** Opens the services of a facade that runs apart from them. */
 export async function openUpstream(
@@ -16,29 +20,56 @@ export async function openUpstream(
   logger: Logger,
   stopping: AbortSignal,
 ): Promise<Upstream & Closeable> {
+  const open = isGrpcAddress(settings.logging) ? openOverGrpc : openOverHttp;
+  return await open(settings, (remote) => withOwnAttempts(remote, settings, logger, stopping));
+}
+
+/**
+ * Retrying is outside of batching: each message has its own attempts, two seconds apart, and is not
+ * held up by what others wait for. The limit is outside of both and counts all of them.
+ */
+function withOwnAttempts(
+  remote: Journal,
+  settings: Settings,
+  logger: Logger,
+  stopping: AbortSignal,
+): Journal {
+  const retried = withRetry(withBatch(withTail(remote), settings), {
+    attemptsMax: settings.attemptsMax,
+    retryDelayMs: settings.retryDelayMs,
+    stopping,
+    onFailedAttempt({ code, message }, attempt) {
+      logger.warn({ code, attempt }, `Attempt failed: ${message}`);
+    },
+  });
+  return withLimit(retried, settings);
+}
+
+type Wrap = (remote: Journal) => Journal;
+
+async function openOverHttp(settings: Settings, wrap: Wrap): Promise<Upstream & Closeable> {
   const { attemptTimeoutMs } = settings;
-  const remote = await openJournal(settings.logging, { attemptTimeoutMs });
-  // Retrying is outside of batching: each message has its own attempts, two seconds apart, and is
-  // not held up by what others wait for. The limit is outside of both and counts all of them.
-  const journal = withLimit(
-    withRetry(withBatch(withTail(remote), settings), {
-      attemptsMax: settings.attemptsMax,
-      retryDelayMs: settings.retryDelayMs,
-      stopping,
-      onFailedAttempt({ code, message }, attempt) {
-        logger.warn({ code, attempt }, `Attempt failed: ${message}`);
-      },
-    }),
-    settings,
-  );
+  const journal = wrap(await openJournal(settings.logging, { attemptTimeoutMs }));
   const logging = openHttpClient(settings.logging, { timeoutMs: attemptTimeoutMs });
   const messages = openHttpClient(settings.messages, { timeoutMs: attemptTimeoutMs });
   return {
     journal,
-    loggingList: listOf(logging, '/logging'),
-    messagesList: listOf(messages, '/messages'),
+    list: listOfServices(listOf(logging, '/logging'), listOf(messages, '/messages')),
+    tellsStatus: false,
     checks: { logging: () => checkReady(logging), messages: () => checkReady(messages) },
     close: () => closeInReverse([logging, messages, journal]),
+  };
+}
+
+async function openOverGrpc(settings: Settings, wrap: Wrap): Promise<Upstream & Closeable> {
+  const remote = await openGrpcJournal(settings.logging, settings);
+  const journal = wrap(remote);
+  return {
+    journal,
+    list: listOfTexts(journal, () => remote.texts()),
+    tellsStatus: true,
+    checks: { logging: () => checkThere(journal) },
+    close: () => journal.close(),
   };
 }
 
@@ -55,4 +86,13 @@ function listOf(client: HttpClient, path: string): Source {
 async function checkReady(client: HttpClient): Promise<void> {
   const { status } = await client.exchange({ method: 'GET', path: '/readyz' });
   if (status >= 500) throw statusError(status, client.url);
+}
+
+/** A reference service does not say where it stands: it is there, that is all it can say. */
+async function checkThere(journal: Journal): Promise<void> {
+  try {
+    await journal.head();
+  } catch (error) {
+    if (toMlogError(error).code !== 'unimplemented') throw error;
+  }
 }
