@@ -57,5 +57,5 @@ export function writeMessage(
  */
 function cut(call: StreamCall): void {
   const { stream } = (call as unknown as { call: { stream: ServerHttp2Stream } }).call;
-  stream.close(constants.NGHTTP2_CANCEL);
+  stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
 }

@@ -1,5 +1,6 @@
 import {
   Client,
+  connectivityState,
   credentials,
   Metadata,
   type ClientDuplexStream,
@@ -18,6 +19,8 @@ export interface GrpcClient {
   read(path: string, request: Buffer, signal?: AbortSignal): AsyncGenerator<Buffer>;
   /** Opens a stream both ways. */
   open(path: string): ClientDuplexStream<Buffer, Buffer>;
+  /** Calls back once, when the connection there is has been lost. */
+  onDisconnect(callback: () => void): void;
   close(): void;
 }
 
@@ -77,6 +80,9 @@ export function openGrpcClient(url: string, timeoutMs: number): GrpcClient {
       }
     },
     open: (path) => client.makeBidiStreamRequest<Buffer, Buffer>(path, asBytes, asBytes),
+    onDisconnect(callback) {
+      client.getChannel().watchConnectivityState(connectivityState.READY, Infinity, callback);
+    },
     close: () => client.close(),
   };
 }

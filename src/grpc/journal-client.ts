@@ -14,13 +14,15 @@ export function createGrpcJournal(url: string, timeoutMs: number): GrpcJournal {
   const client = openGrpcClient(url, timeoutMs);
   const dialects = { mlog: createStreamJournal(client), reference: createReferenceJournal(client) };
 
-  async function find(): Promise<Journal> {
+  async function find(forget: () => void): Promise<Journal> {
     try {
       await dialects.mlog.head();
       return dialects.mlog;
     } catch (error) {
-      if (toMlogError(error).code === 'unimplemented') return dialects.reference;
-      throw error;
+      if (toMlogError(error).code !== 'unimplemented') throw error;
+      // No call need fail when mlog comes in its place, for it knows those of the reference too.
+      client.onDisconnect(forget);
+      return dialects.reference;
     }
   }
 

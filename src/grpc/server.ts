@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import {
   Server as GrpcServer,
   ServerCredentials,
@@ -78,7 +78,12 @@ export async function startGrpcServer(options: GrpcServerOptions) {
   }
   // A listener of our own: it bounds the connections, and tells by a code why it cannot listen.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const listener = createServer({ noDelay: true }, (socket) => injector.injectConnection(socket));
+  const sockets = new Set<Socket>();
+  const listener = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    injector.injectConnection(socket);
+  });
   listener.maxConnections = limits.connectionsMax;
   const address = await listen(listener, host, port);
 
@@ -89,10 +94,20 @@ export async function startGrpcServer(options: GrpcServerOptions) {
       stop.abort();
       const closed = once(listener, 'close');
       listener.close();
-      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      server.tryShutdown(() => {});
+      const hangingUp = setInterval(() => hangUp(sockets), hangUpMs);
       await closed;
+      clearInterval(hangingUp);
     },
   };
+}
+
+/** How often a stopping server looks for connections on which there is nothing more to say. */
+const hangUpMs = 500;
+
+/** Closes the connections of clients that have been told all, and do not hang up themselves. */
+function hangUp(sockets: ReadonlySet<Socket>): void {
+  for (const socket of sockets) if (socket.writableFinished) socket.destroy();
 }
 
 function asBytes(bytes: Buffer): Buffer {

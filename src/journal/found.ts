@@ -3,23 +3,27 @@ import type { Journal } from './journal.ts';
 
 /**
  * Gives the journal of a remote service of which it is found out, when it is first used, what it
- * speaks. What was found holds until a call fails, for the service may be another one when it comes
- * back. `release` closes what all that can be found stand on.
+ * speaks. What was found holds until a call fails or `find` has called `forget`, for the service may
+ * be another one when it comes back. `release` closes what all that can be found stand on.
  */
 export function createFoundJournal(
-  find: () => Promise<Journal>,
+  find: (forget: () => void) => Promise<Journal>,
   release: () => Promise<void>,
 ): Journal {
   const gate = createGate();
   const closing = new AbortController();
   let found: Promise<Journal> | undefined;
 
+  function forget(): void {
+    found = undefined;
+  }
+
   async function withFound<T>(action: (journal: Journal) => Promise<T>): Promise<T> {
-    found ??= find();
+    found ??= find(forget);
     try {
       return await action(await found);
     } catch (error) {
-      found = undefined;
+      forget();
       throw error;
     }
   }
@@ -38,7 +42,7 @@ export function createFoundJournal(
         yield* journal.follow({ after, signal: AbortSignal.any([signal, closing.signal]) });
       } finally {
         // What broke off may come back as another service.
-        found = undefined;
+        forget();
       }
     },
     get: (id) => gate.pass(() => withFound((journal) => journal.get(id))),

@@ -1,0 +1,57 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { MlogError, type Code } from '../../src/errors.ts';
+import { statusError, toStatus } from '../../src/grpc/status.ts';
+
+const url = 'grpc://localhost:1';
+
+describe('the status of an error', () => {
+  it.each<[Code, status]>([
+    ['invalid_argument', status.INVALID_ARGUMENT],
+    ['conflict', status.ALREADY_EXISTS],
+    ['not_found', status.NOT_FOUND],
+    ['gone', status.OUT_OF_RANGE],
+    ['too_large', status.RESOURCE_EXHAUSTED],
+    ['overloaded', status.UNAVAILABLE],
+    ['storage_full', status.UNAVAILABLE],
+    ['closed', status.UNAVAILABLE],
+    ['deadline_exceeded', status.DEADLINE_EXCEEDED],
+    ['unimplemented', status.UNIMPLEMENTED],
+    ['data_loss', status.DATA_LOSS],
+  ])('of %s is %i, and comes back as it was', (code, expected) => {
+    const told = toStatus(new MlogError(code, 'Said.', { hint: 'Done.' }));
+    expect(told).toMatchObject({ code: expected, details: 'Said. Done.' });
+    expect(statusError(told, url)).toMatchObject({ code });
+  });
+
+  it('tells where a journal begins, and nothing of an error that is not ours', () => {
+    const gone = toStatus(new MlogError('gone', 'Said.', { details: { firstSeq: 41 } }));
+    expect(statusError(gone, url)).toMatchObject({ code: 'gone', details: { firstSeq: 41 } });
+    const told = toStatus(new TypeError('at /secret/path'));
+    expect(told.code).toBe(status.INTERNAL);
+    expect(JSON.stringify([told.details, told.metadata.getMap()])).not.toContain('secret');
+  });
+});
+
+describe('the status of another server', () => {
+  it.each<[status, Code, boolean]>([
+    [status.UNAVAILABLE, 'unavailable', true],
+    [status.UNKNOWN, 'unavailable', true],
+    [status.INTERNAL, 'unavailable', true],
+    [status.CANCELLED, 'unavailable', true],
+    [status.ABORTED, 'unavailable', true],
+    [status.RESOURCE_EXHAUSTED, 'overloaded', true],
+    [status.DEADLINE_EXCEEDED, 'deadline_exceeded', true],
+    [status.INVALID_ARGUMENT, 'invalid_argument', false],
+    [status.FAILED_PRECONDITION, 'invalid_argument', false],
+    [status.ALREADY_EXISTS, 'conflict', false],
+    [status.UNAUTHENTICATED, 'forbidden', false],
+    [status.UNIMPLEMENTED, 'unimplemented', false],
+  ])('%i means %s', (code, expected, retryable) => {
+    const metadata = new Metadata();
+    metadata.set('mlog-code', 'constructor');
+    const error = statusError({ code, details: 'said', metadata }, url);
+    expect(error).toMatchObject({ code: expected, retryable });
+    expect(error.message).toContain(url);
+  });
+});
