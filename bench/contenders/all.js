@@ -1,10 +1,12 @@
 import { bare } from './bare.js';
+import { bareGrpc } from './bare-grpc.js';
 import { bareProxy } from './bare-proxy.js';
 import { fastifySqlite } from './fastify-sqlite.js';
 import { flask } from './flask.js';
 import { jetstream } from './jetstream.js';
 import { mlog } from './mlog.js';
-import { mlogApart } from './mlog-apart.js';
+import { mlogApart, mlogGrpc } from './mlog-apart.js';
+import { mlogUnary } from './mlog-unary.js';
 import { redis } from './redis.js';
 
 /**
@@ -19,6 +21,9 @@ export const contenders = [
   bareProxy,
   mlog,
   mlogApart,
+  mlogGrpc,
+  bareGrpc,
+  mlogUnary,
   fastifySqlite,
   redis,
   jetstream,

@@ -4,6 +4,7 @@ import { growth } from './growth.js';
 import { post1 } from './post1.js';
 import { post64 } from './post64.js';
 import { read } from './read.js';
+import { soak } from './soak.js';
 import { start } from './start.js';
 import { trouble } from './trouble.js';
 
@@ -13,4 +14,4 @@ import { trouble } from './trouble.js';
  * what the first metric of a subject is divided by. `only` names the contenders that it can
  * measure, where these are not all; `bench.contenders` are those of them that run.
  */
-export const workloads = [post64, post1, bulk, read, follow, growth, start, trouble];
+export const workloads = [post64, post1, bulk, read, follow, growth, soak, start, trouble];

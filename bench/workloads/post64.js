@@ -4,7 +4,9 @@ import { measurePostsInTurns } from './post.js';
 export const post64 = {
   name: 'post64',
   title: 'POST over 64 connections',
-  about: 'A form of 50 bytes a request, each a new message, on a fresh store.',
+  about:
+    'A form of 50 bytes a request, each a new message, on a fresh store. By gRPC, LogMessage with ' +
+    '64 calls at a time on one connection.',
   metrics: [
     { name: 'perSecond', title: 'requests/s' },
     { name: 'medianMs', title: 'median ms' },
@@ -13,6 +15,7 @@ export const post64 = {
   references: [
     { title: '× bare', of: () => 'bare' },
     { title: '× bare proxy', of: () => 'bare-proxy' },
+    { title: '× bare gRPC', of: () => 'bare-grpc' },
   ],
   run: (bench) => measurePostsInTurns(bench, 64),
 };
