@@ -84,6 +84,7 @@ Examples:
   mlog serve --store memory:                    a throw-away run
   mlog serve logging --port 9001 --store file:./mlog.db
   mlog serve facade --port 9000 --logging http://localhost:9001
+  mlog serve facade --port 9000 --logging grpc://localhost:50051
   mlog serve messages --port 9002 --follow http://localhost:9001
   mlog serve --retain-age 30d                   messages older than that are removed`,
     )

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { MlogError } from '../errors.ts';
 
 // The wire format of protobuf (https://protobuf.dev/programming-guides/encoding/), as far as
-// `logging.proto` needs it. By hand, since every message goes through it: measured, one LogRequest
-// takes 0.17 µs to read and 1.0 µs by protobuf-es, an entry of a page 0.3 µs to write and 3.3 µs.
+// `logging.proto` needs it. By hand, since every message goes through it. Measured: to read a
+// LogRequest takes 0.33 µs and by protobuf-es 1.0 µs, to write an entry of a page 0.42 and 3.3 µs.
 
 /** How a value is written. */
 export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
