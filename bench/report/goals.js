@@ -24,6 +24,16 @@ const goals = [
     measure: ({ post1 }) => post1?.ratio('mlog-apart', 'bare-proxy + fsync', 'medianMs'),
   },
   {
+    text: 'POST, two processes, gRPC × HTTP between them',
+    atLeast: 1,
+    measure: ({ post64 }) => post64?.ratio('mlog-grpc', 'mlog-apart', 'perSecond'),
+  },
+  {
+    text: 'LogMessage × bare grpc-js',
+    atLeast: 0.8,
+    measure: ({ post64 }) => post64?.ratio('mlog-unary', 'bare-grpc', 'perSecond'),
+  },
+  {
     text: 'Bulk, one process, messages/s',
     atLeast: 150_000,
     measure: ({ bulk }) => bulk?.median('mlog', 'perSecond'),

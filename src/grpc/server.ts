@@ -6,6 +6,7 @@ import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
+  type StatusObject,
 } from '@grpc/grpc-js';
 import { toMlogError } from '../errors.ts';
 import { listen } from '../listen.ts';
@@ -177,8 +178,8 @@ function stream(
   };
 }
 
-/** Tells the diagnostics what the client is told by the status, and of a fault of mlog more. */
-function tellRefusal(thrown: unknown, path: string, logger: Logger) {
+/** Gives the status of an error, and tells the diagnostics; of a fault of mlog itself they get all. */
+export function tellRefusal(thrown: unknown, path: string, logger: Logger): StatusObject {
   const { code, message, cause } = toMlogError(thrown);
   if (code === 'internal') logger.error({ path, code, err: cause }, 'Call failed');
   else if (thrown !== stoppingError) logger.warn({ path, code, reason: message }, 'Call failed');

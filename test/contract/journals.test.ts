@@ -72,7 +72,7 @@ async function openOverHttp(): Promise<LateSubject> {
 async function openOverGrpc(): Promise<LateSubject> {
   const store = openMemoryJournal();
   const kept = withBatch(withTail(store), settings);
-  const methods = loggingMethods(createLoggingService(kept, settings), kept, settings);
+  const methods = loggingMethods(createLoggingService(kept, settings), kept, settings, logger);
   const limits = { ...settings, messageMaxBytes: settings.appendMaxBytes };
   const server = await startGrpcServer({ host: settings.host, port: 0, methods, limits, logger });
   return {

@@ -18,12 +18,12 @@ import {
   encodeHead,
 } from '../../grpc/read-messages.ts';
 import { reflectionMethods } from '../../grpc/reflection.ts';
-import type { Methods } from '../../grpc/server.ts';
-import { toStatus } from '../../grpc/status.ts';
+import { tellRefusal, type Methods } from '../../grpc/server.ts';
 import { conflictError } from '../../journal/conflict.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
 import { selectEntries, selectLive } from '../../journal/select.ts';
 import { parseId } from '../../message.ts';
+import type { Logger } from '../../observe/logger.ts';
 import type { LoggingService } from './service.ts';
 
 /** What a call to the logging service is held to. */
@@ -31,11 +31,14 @@ export interface RpcLimits {
   readonly appendMaxCount: number;
 }
 
+const appendPath = '/LoggingService/Append';
+
 /** The gRPC surface of the logging role; `proto/logging.proto` says what it promises. */
 export function loggingMethods(
   service: LoggingService,
   journal: Journal,
   { appendMaxCount }: RpcLimits,
+  logger: Logger,
 ): Methods {
   async function append(bytes: Buffer): Promise<Buffer> {
     const { group, messages } = decodeAppendRequest(bytes);
@@ -45,7 +48,7 @@ export function loggingMethods(
       return encodeAppendReply({ group, results });
     } catch (error) {
       const { code } = toMlogError(error);
-      const { code: status, details: message } = toStatus(error);
+      const { code: status, details: message } = tellRefusal(error, appendPath, logger);
       return encodeAppendReply({ group, results: [], error: { status, code, message } });
     }
   }
@@ -69,7 +72,7 @@ export function loggingMethods(
       unary: (bytes) => service.log(service.parse(decodeLogRequest(bytes))).then(toLogReply),
     },
     '/LoggingService/GetMessages': { unary: () => listTexts(journal) },
-    '/LoggingService/Append': { exchange: append },
+    [appendPath]: { exchange: append },
     '/LoggingService/Read': { stream: read },
     '/LoggingService/Get': {
       async unary(bytes) {

@@ -78,7 +78,7 @@ async function startGrpc(
     return await startGrpcServer({
       host,
       port: grpcPort ?? (port === 0 ? 0 : defaultGrpcPort),
-      methods: loggingMethods(service, journal, settings),
+      methods: loggingMethods(service, journal, settings, logger),
       limits: { ...settings, messageMaxBytes },
       logger,
     });
