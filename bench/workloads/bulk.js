@@ -24,7 +24,7 @@ export const bulk = {
     'written, on a fresh store.',
   metrics: [{ name: 'perSecond', title: 'messages/s' }],
   references: [],
-  only: ['mlog', 'mlog-apart'],
+  only: ['mlog', 'mlog-apart', 'mlog-grpc'],
   run(bench) {
     const measure = async (running) => ({
       perSecond: await measureBulk(running, bench.bulkCount),
