@@ -16,13 +16,16 @@ import { loadSync } from '@grpc/proto-loader';
 
 const callTimeoutMs = 20_000;
 
+/** From here and from a bundle in `dist/torture`, both two folders down. */
+const root = new URL('../../', import.meta.url);
+
 /** The two calls of the reference, as loaded from its own file. */
-const reference = loadSync(fileURLToPath(new URL('reference/logging.proto', import.meta.url)))[
+const reference = loadSync(fileURLToPath(new URL('test/support/reference/logging.proto', root)))[
   'LoggingService'
 ] as ServiceDefinition;
 
 /** mlog's own file, for what the reference has not. */
-const whole = loadSync(fileURLToPath(new URL('../../proto/logging.proto', import.meta.url)), {
+const whole = loadSync(fileURLToPath(new URL('proto/logging.proto', root)), {
   keepCase: true,
   longs: Number,
   enums: String,

@@ -15,6 +15,11 @@ export type Faults = {
   dropReply: () => boolean;
   /** Asked on each connection; true resets it before the target hears of it. */
   resetConnection: () => boolean;
+  /**
+   * Asked when the first bytes of a connection, or after a reply, come from the client. True resets
+   * the connection, with all that is under way on it, and the target never hears of them.
+   */
+  resetRequest: () => boolean;
   /** While true, bytes of both directions are held, and none is lost. */
   paused: boolean;
 };
@@ -53,7 +58,11 @@ export const startProxy = async (
 
     let requested = false;
     forward(client, target, passing, () => {
+      if (requested) return;
       requested = true;
+      if (!faults.resetRequest()) return;
+      client.resetAndDestroy();
+      target.resetAndDestroy();
     });
     forward(target, client, passing, () => {
       if (!requested) return;
@@ -88,6 +97,7 @@ const createFaults = (options: Partial<Faults>): { faults: Faults; passing: Pass
     delayMs: options.delayMs ?? 0,
     dropReply: options.dropReply ?? (() => false),
     resetConnection: options.resetConnection ?? (() => false),
+    resetRequest: options.resetRequest ?? (() => false),
     get paused() {
       return paused;
     },

@@ -12,9 +12,12 @@ const pauseAfterFailureMs = 10;
 /** An entry as a logging service lists it. */
 export type StoredEntry = { seq: number; id: string; txt: string; at: string };
 
-/** Reads every entry of a logging service. */
-export const readEntries = async (loggingUrl: string): Promise<StoredEntry[]> => {
-  const url = new URL('/logging', loggingUrl);
+/** Reads every entry of a logging service, or of a facade, which has them at `/`. */
+export const readEntries = async (
+  serviceUrl: string,
+  path = '/logging',
+): Promise<StoredEntry[]> => {
+  const url = new URL(path, serviceUrl);
   const lines = await getText(url, { accept: 'application/x-ndjson' });
   return lines
     .split('\n')

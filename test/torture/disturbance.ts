@@ -5,16 +5,23 @@ import type { Scene, Server } from './scene.ts';
 
 const progressTimeoutMs = 60_000;
 
-/** The services of a scene, and the networks between them that can be made bad. */
-export type Services = {
-  logging: Server;
+/** How a facade is started that does not wait for long; what is broken is seen sooner. */
+export const hasty: readonly string[] = ['--retry-delay-ms', '100', '--attempt-timeout-ms', '1000'];
+
+/** What a facade speaks to the logging service. */
+export type Wire = 'HTTP' | 'gRPC';
+
+/** A facade, and the networks around it that can be made bad. */
+export type Way = {
   facade: Server;
-  messages: Server;
   /** In front of the facade. */
   entrance: Proxy;
-  /** In front of the logging service. */
+  /** Between the facade and the logging service. */
   passage: Proxy;
 };
+
+/** The services of a scene: one journal, and one way to it or more. */
+export type Services = { logging: Server; messages: Server; ways: readonly Way[] };
 
 /** How bad it gets. */
 export type Severity = {
@@ -27,23 +34,38 @@ export type Severity = {
   delayMaxMs: number;
 };
 
-/** Starts the services apart, with networks that lose replies and connections. */
+/**
+ * Starts the services apart, a facade for each wire, with networks that lose replies and
+ * connections.
+ */
 export const serveThroughChaos = async (
   scene: Scene,
   isLost: () => boolean,
-  facadeArgs: readonly string[] = [],
+  { wires, facadeArgs = [] }: { wires: readonly Wire[]; facadeArgs?: readonly string[] },
 ): Promise<Services> => {
   const faults = { dropReply: isLost, resetConnection: isLost };
   const logging = await scene.serve('logging');
   const messages = await scene.serve('messages');
-  const passage = await startProxy(logging.logging, faults);
-  scene.defer(passage.close);
-  const below = ['--logging', passage.url, '--messages', messages.messages];
-  const facade = await scene.serve('facade', { args: [...below, ...facadeArgs] });
-  const entrance = await startProxy(facade.facade, faults);
-  scene.defer(entrance.close);
-  return { logging, facade, messages, entrance, passage };
+
+  const openWay = async (wire: Wire): Promise<Way> => {
+    // gRPC has one connection for all, so it has to be reset in the middle of the work, too.
+    const passage = await (wire === 'HTTP'
+      ? startProxy(logging.logging, faults)
+      : startProxy(logging.grpc, { ...faults, resetRequest: isLost }));
+    scene.defer(passage.close);
+    const below = ['--logging', passage.url, '--messages', messages.messages];
+    const facade = await scene.serve('facade', { args: [...below, ...facadeArgs] });
+    const entrance = await startProxy(facade.facade, faults);
+    scene.defer(entrance.close);
+    return { facade, entrance, passage };
+  };
+  const ways: Way[] = [];
+  for (const wire of wires) ways.push(await openWay(wire));
+  return { logging, messages, ways };
 };
+
+const networksOf = ({ ways }: Services): Proxy[] =>
+  ways.flatMap(({ entrance, passage }) => [entrance, passage]);
 
 /** Pauses and delays the networks and kills the services, until it is over; counts what it did. */
 export const disturb = async (
@@ -55,9 +77,10 @@ export const disturb = async (
     did,
   }: { random: Random; isOver: () => boolean; did: (what: 'kills' | 'pauses') => void },
 ): Promise<void> => {
+  const networks = networksOf(services);
   const pauseNow = async (): Promise<void> => {
     while (!isOver()) {
-      const proxy = random.pick([services.entrance, services.passage]);
+      const proxy = random.pick(networks);
       proxy.faults.paused = true;
       await sleep(random.whole(Math.min(1000, pauseMaxMs / 2), pauseMaxMs));
       proxy.faults.paused = false;
@@ -67,21 +90,30 @@ export const disturb = async (
   };
   const delayNow = async (): Promise<void> => {
     while (!isOver()) {
-      for (const { faults } of [services.entrance, services.passage]) {
+      for (const { faults } of networks) {
         // Were it 3 s all the time, hardly anything would happen to what is between.
         faults.delayMs = random.chance(0.5) ? random.whole(0, 20) : random.whole(0, delayMaxMs);
       }
       await sleep(random.whole(200, 2000));
     }
   };
+  const killOne = async (server: Server): Promise<Server> => {
+    await server.kill();
+    did('kills');
+    const next = await server.again();
+    await next.ready;
+    return next;
+  };
   const killNow = async (): Promise<void> => {
     while (!isOver()) {
       await sleep(killEveryMs);
       const role = random.pick(killed);
-      await services[role].kill();
-      did('kills');
-      services[role] = await services[role].again();
-      await services[role].ready;
+      if (role === 'facade') {
+        const way = random.pick(services.ways);
+        way.facade = await killOne(way.facade);
+      } else {
+        services[role] = await killOne(services[role]);
+      }
     }
   };
   await Promise.all([pauseNow(), delayNow(), killNow()]);
@@ -89,14 +121,15 @@ export const disturb = async (
 
 /** Mends the networks and waits until so many more messages get through. */
 export const calmDown = async (
-  { entrance, passage }: Services,
+  services: Services,
   progress: (more: number) => Promise<void>,
   more: number,
 ): Promise<void> => {
-  for (const { faults } of [entrance, passage]) {
+  for (const { faults } of networksOf(services)) {
     Object.assign(faults, { delayMs: 0, paused: false });
     faults.dropReply = () => false;
     faults.resetConnection = () => false;
+    faults.resetRequest = () => false;
   }
   const deadline = performance.now() + progressTimeoutMs;
   // An attempt that began in the chaos may take its whole time.

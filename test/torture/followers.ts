@@ -3,7 +3,7 @@ import { type Follower, startFollower } from '../support/events.ts';
 import { readEntries, startWriters, type StoredEntry } from '../support/writers.ts';
 import { upTo } from './clients.ts';
 import { lateCommit } from './controls.ts';
-import { calmDown, disturb, type Services, serveThroughChaos } from './disturbance.ts';
+import { calmDown, disturb, hasty, serveThroughChaos, type Way } from './disturbance.ts';
 import { journalFaults, judge } from './ledger.ts';
 import { createTally, type Outcome, type Proof, type Scale, type Tally } from './proof.ts';
 import { inScene } from './scene.ts';
@@ -31,8 +31,6 @@ const run = async ({ build, form, random, minutes, pick }: Scale): Promise<Outco
     delayMaxMs: pick({ short: 3000, full: 3000, control: 20 }),
   };
   const leaveAfterMaxMs = pick({ short: 4000, full: 20_000, control: 1000 });
-  // A control is caught sooner where nothing is held up for long.
-  const hasty = ['--retry-delay-ms', '100', '--attempt-timeout-ms', '1000'];
   const facadeArgs = form === 'control' ? hasty : [];
   const tally = createTally(
     ['seconds', 'kills', 'pauses', 'followers', 'connections', 'entries followed', 'stored'],
@@ -40,10 +38,11 @@ const run = async ({ build, form, random, minutes, pick }: Scale): Promise<Outco
   );
   await inScene(build, async (scene) => {
     const isLost = () => random.chance(lossProbability);
-    const services = await serveThroughChaos(scene, isLost, facadeArgs);
-    const writers = startWriters(services.entrance.url, writersCount);
+    const services = await serveThroughChaos(scene, isLost, { wires: ['HTTP'], facadeArgs });
+    const way = services.ways[0]!;
+    const writers = startWriters(way.entrance.url, writersCount);
     scene.defer(writers.stop);
-    const followers = followBothWays(services);
+    const followers = followBothWays(way);
     for (const { close } of followers) scene.defer(close);
     const began = performance.now();
     const isOver = () => performance.now() > untilMs;
@@ -79,7 +78,7 @@ const run = async ({ build, form, random, minutes, pick }: Scale): Promise<Outco
 };
 
 /** Half of them follow the facade, half the logging service, by both ways to tell a position. */
-const followBothWays = ({ entrance, passage }: Services): Follower[] =>
+const followBothWays = ({ entrance, passage }: Way): Follower[] =>
   upTo(followersCount).map((n) => {
     const url = n % 2 === 0 ? entrance.url : `${passage.url}/logging`;
     return startFollower(url, n % 4 < 2 ? 'after' : 'Last-Event-ID');
@@ -111,7 +110,7 @@ export const proof: Proof = {
   name: 'P14',
   promise: 'Followers: each entry once, in order, resumable, only durable ones',
   crashModel:
-    'as P7, with kills of facade and logging alone; followers go away and come back by position',
+    'as P7 over HTTP alone, with kills of facade and logging; followers go away and come back by position',
   target: '20 followers: 0 gaps, 0 repeats, 0 phantoms',
   needs: [],
   run,

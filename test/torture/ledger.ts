@@ -7,6 +7,12 @@ export const journalFaults = ['lost', 'doubled', 'altered', 'phantom', 'gaps'] a
 /** What was sent, and what of it was acknowledged. */
 export type Ledger = Pick<Writers, 'attempted' | 'acknowledged'>;
 
+/** Makes one ledger of those of writers who wrote to the same journal. */
+export const joinLedgers = (ledgers: readonly Ledger[]): Ledger => ({
+  attempted: new Map(ledgers.flatMap(({ attempted }) => [...attempted])),
+  acknowledged: new Set(ledgers.flatMap(({ acknowledged }) => [...acknowledged])),
+});
+
 /**
  * Compares a journal with what its writers know: an acknowledged message that is not there is
  * lost, an id that is there again doubled, a text that is another one altered, an id that was

@@ -34,6 +34,8 @@ export type Control = {
   patches: readonly Patch[];
   /** The count among the faults that has to rise. */
   catches: string;
+  /** The run that has to see it, where that of the proof would not tell what saw it. */
+  run?: Proof['run'];
 };
 
 /** A promise, and the program that puts it to the test. */

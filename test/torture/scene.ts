@@ -23,7 +23,7 @@ export type ServeOptions = {
 };
 
 /** Where each service of a server is; only its own roles answer. */
-export type Urls = { facade: string; logging: string; messages: string };
+export type Urls = { facade: string; logging: string; grpc: string; messages: string };
 
 /** A server that was started, ready or not. */
 export type Server = Urls & {
@@ -104,6 +104,7 @@ export const openScene = async ({ program }: Build): Promise<Scene> => {
     return {
       facade: `http://127.0.0.1:${ports.facade}`,
       logging: `http://127.0.0.1:${ports.logging}`,
+      grpc: `grpc://127.0.0.1:${ports.grpc}`,
       messages: `http://127.0.0.1:${ports.messages}`,
       child,
       pid: child.pid,
@@ -155,10 +156,11 @@ export const inScene = async <T>(
   }
 };
 
-type Ports = Record<'facade' | 'logging' | 'messages', number>;
+type Ports = Record<keyof Urls, number>;
 
-const ownFlags = (role: Role, { facade, logging, messages }: Ports, store: string): string[] => {
-  const keeping = ['--store', `file:${store}`];
+const ownFlags = (role: Role, ports: Ports, store: string): string[] => {
+  const { facade, logging, grpc, messages } = ports;
+  const keeping = ['--grpc-port', String(grpc), '--store', `file:${store}`];
   switch (role) {
     case 'facade':
       return [role, '--port', String(facade)];
@@ -176,6 +178,7 @@ const ownFlags = (role: Role, { facade, logging, messages }: Ports, store: strin
 const findPorts = async (): Promise<Ports> => ({
   facade: await findPort(),
   logging: await findPort(),
+  grpc: await findPort(),
   messages: await findPort(),
 });
 

@@ -6,5 +6,7 @@ export default defineConfig({
   format: 'esm',
   target: 'node20',
   splitting: false,
+  // Packages in CommonJS, which ask for Node's own modules by `require`.
+  external: [/^@grpc\//],
   silent: true,
 });

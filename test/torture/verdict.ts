@@ -64,12 +64,12 @@ export const judgeProof = async (proof: Proof, options: RunOptions): Promise<Ver
 /** A control is caught by the fault it raises; that a broken build cannot be run is not enough. */
 const judgeControl = async (
   proof: Proof,
-  { name, patches, catches }: Proof['controls'][number],
+  { name, patches, catches, run = proof.run }: Proof['controls'][number],
   options: RunOptions,
 ): Promise<ControlVerdict> => {
   try {
     const build = await options.builds.breakWith(patches);
-    const { faults } = await runWith(proof, 'control', build, options);
+    const { faults } = await runWith({ ...proof, run }, 'control', build, options);
     const count = faults[catches] ?? 0;
     return { name, isCaught: count > 0, seen: `${count} ${catches}` };
   } catch (error) {
