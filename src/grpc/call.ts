@@ -56,6 +56,10 @@ export function writeMessage(
  * what the client does not take.
  */
 function cut(call: StreamCall): void {
-  const { stream } = (call as unknown as { call: { stream: ServerHttp2Stream } }).call;
-  stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  let { call: inner } = call as unknown as { call: InnerCall };
+  while ('nextCall' in inner) inner = inner.nextCall;
+  inner.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
 }
+
+/** What stands in grpc-js behind a call: an interceptor, or the stream itself. */
+type InnerCall = { readonly nextCall: InnerCall } | { readonly stream: ServerHttp2Stream };

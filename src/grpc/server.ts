@@ -18,6 +18,7 @@ import {
   type CallSignals,
   type ReaderLimits,
 } from './call.ts';
+import { withRequestDeadline } from './deadline.ts';
 import { answerEach } from './exchange.ts';
 import { toStatus } from './status.ts';
 
@@ -35,6 +36,8 @@ export type Methods = Readonly<Record<string, Method>>;
 /** How clients are held in bounds. */
 export interface GrpcLimits extends ReaderLimits {
   readonly messageMaxBytes: number;
+  /** What the message of a call may take to come. */
+  readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
   readonly keepAliveTimeoutMs: number;
   readonly heartbeatMs: number;
@@ -71,6 +74,7 @@ export async function startGrpcServer(options: GrpcServerOptions) {
     'grpc.keepalive_timeout_ms': pingTimeoutMs,
     'grpc-node.max_session_memory': sessionMaxMiB,
     'grpc.enable_channelz': 0,
+    interceptors: [withRequestDeadline(limits.requestTimeoutMs)],
   });
   const surface = { stopping: stop.signal, limits, logger };
   for (const [path, method] of Object.entries(methods)) {

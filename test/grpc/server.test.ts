@@ -8,6 +8,7 @@ import { callBytes, endOf, openReferenceClient } from '../support/grpc.ts';
 
 const limits = {
   messageMaxBytes: 1_000,
+  requestTimeoutMs: 150,
   connectionsMax: 10,
   keepAliveTimeoutMs: 60_000,
   heartbeatMs: 10_000,
@@ -143,6 +144,22 @@ describe('a gRPC server', () => {
     call.write(Buffer.from('good'));
     call.write(Buffer.from('bad'));
     expect(await endOf(call)).toMatchObject({ code: status.INVALID_ARGUMENT, details: 'Bad.' });
+  });
+
+  it('ends a call whose message does not come, and no other', async () => {
+    // To the client a method is what it says it is: this one takes a stream and never writes.
+    const silent = client.makeBidiStreamRequest<Buffer, Buffer>('/x/Refuse', same, same);
+    const open = client.makeBidiStreamRequest<Buffer, Buffer>('/x/Echo', same, same);
+    const quiet = read('/x/Quiet');
+    await once(quiet, 'data');
+    silent.resume();
+    expect(await endOf(silent)).toMatchObject({
+      code: status.CANCELLED,
+      details: 'The message took over 150 ms.',
+    });
+    open.write(Buffer.from('late'));
+    expect(String((await once(open, 'data'))[0])).toBe('late');
+    for (const call of [open, quiet]) call.on('error', () => {}).cancel();
   });
 
   it('ends every stream when it stops', async () => {
