@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { toMlogError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { followEntries, readHead } from '../http/ndjson-client.ts';
+import { beyondError } from '../journal/gone.ts';
 import { runUntilSignal } from '../lifecycle.ts';
 import type { EntryPrinter } from './entry-printer.ts';
 import { flush, remark } from './print.ts';
@@ -21,17 +22,18 @@ export async function listAndFollow(
 ): Promise<void> {
   let position = await findStart(client, query);
   let left = Number(query.get('limit') ?? Infinity);
+  let seen = 0;
   let isLost = false;
 
   /** Gives false when there is no more to print. */
   async function followOnce(signal: AbortSignal): Promise<boolean> {
-    if (isLost) await readHead(client, '/');
+    if (isLost) await checkSeen(client, seen);
     if (isLost) remark('Connected again.');
     isLost = false;
     for await (const entries of followEntries(client, '/', { after: position, signal })) {
       const some = entries.slice(0, left);
       if (!(await printer.print(some))) return false;
-      position = some.at(-1)!.seq;
+      position = seen = some.at(-1)!.seq;
       left -= some.length;
       if (left === 0 || signal.aborted) return false;
     }
@@ -54,6 +56,12 @@ export async function listAndFollow(
     }
     await flush();
   });
+}
+
+/** Throws `gone` where the journal ends before an entry that was read from it: it is another one. */
+export async function checkSeen(client: HttpClient, seen: number): Promise<void> {
+  const head = await readHead(client, '/');
+  if (seen > head.lastSeq) throw beyondError(seen, head);
 }
 
 /** The position to begin behind; named in each request, so that a reconnection misses nothing. */

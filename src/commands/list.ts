@@ -8,7 +8,7 @@ import { toVisible } from '../observe/visible.ts';
 import { openCursor } from './cursor.ts';
 import { createEntryPrinter, type EntryPrinter } from './entry-printer.ts';
 import { facadeError, withFacade } from './facade-client.ts';
-import { listAndFollow } from './list-follow.ts';
+import { checkSeen, listAndFollow } from './list-follow.ts';
 import { print } from './print.ts';
 
 /** What `mlog list` may be told beside the settings. */
@@ -32,9 +32,11 @@ export async function list(options: ListOptions): Promise<void> {
   if (cursor?.seq !== undefined) query.set('after', String(cursor.seq));
   const printer = createEntryPrinter(options, cursor);
   try {
-    await withFacade(settings, (client) =>
-      follow ? listAndFollow(client, query, printer) : listOnce(client, query, printer, options),
-    );
+    await withFacade(settings, async (client) => {
+      if (cursor?.seq !== undefined) await checkSeen(client, cursor.seq);
+      if (follow) await listAndFollow(client, query, printer);
+      else await listOnce(client, query, printer, options);
+    });
   } finally {
     cursor?.close();
   }

@@ -1,3 +1,4 @@
+import { cutPage } from '../journal/cut.ts';
 import type { Entry } from '../message.ts';
 import { toEntryJson } from './formats.ts';
 import { splitLines } from './lines.ts';
@@ -11,6 +12,8 @@ export interface EventOptions {
   readonly heartbeatMs: number;
   /** Aborted when the server stops; then the stream says so in its last event. */
   readonly stopping: AbortSignal;
+  /** A reader may be further than the journal, which is the copy of another one. */
+  readonly isReplica?: boolean;
 }
 
 /**
@@ -44,22 +47,13 @@ export async function* encodeEvents(
         continue;
       }
       if (page.done) break;
-      for (const piece of cutPage(page.value)) yield piece.map(toEvent).join('');
+      for (const part of cutPage(page.value)) yield part.map(toEvent).join('');
       next = source.next();
     }
     if (stopping.aborted) yield 'event: stop\ndata: {}\n\n';
   } finally {
     clearInterval(beating);
     await source.return?.();
-  }
-}
-
-/** Small pieces, so that a reader that takes nothing holds little. */
-const pieceMaxCount = 200;
-
-function* cutPage(page: readonly Entry[]): Generator<readonly Entry[]> {
-  for (let from = 0; from < page.length; from += pieceMaxCount) {
-    yield page.slice(from, from + pieceMaxCount);
   }
 }
 

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { MlogError } from '../errors.ts';
+import { cutPage } from '../journal/cut.ts';
 import type { AppendResult } from '../journal/journal.ts';
 import type { Entry, Message } from '../message.ts';
 
@@ -198,15 +199,19 @@ export function toEntryJson({ seq, id, txt, at }: Entry): string {
 export async function* encodeNdjson(
   pages: AsyncIterable<readonly Entry[]>,
 ): AsyncGenerator<string> {
-  for await (const page of pages) yield page.map((entry) => `${toEntryJson(entry)}\n`).join('');
+  for await (const page of pages) {
+    for (const part of cutPage(page)) yield part.map((entry) => `${toEntryJson(entry)}\n`).join('');
+  }
 }
 
 /** Writes pages of entries as the reference does: a JSON array of the texts and a newline. */
 export async function* encodeTexts(pages: AsyncIterable<readonly Entry[]>): AsyncGenerator<string> {
   let before = '[';
   for await (const page of pages) {
-    yield before + page.map(({ txt }) => toJsonString(txt)).join(',');
-    before = ',';
+    for (const part of cutPage(page)) {
+      yield before + part.map(({ txt }) => toJsonString(txt)).join(',');
+      before = ',';
+    }
   }
   yield before === '[' ? '[]\n' : ']\n';
 }

@@ -2,6 +2,7 @@ import Negotiator from 'negotiator';
 import { parseWholeNumber } from '../setting-kinds.ts';
 import { MlogError } from '../errors.ts';
 import type { Head, Journal } from '../journal/journal.ts';
+import { beyondError } from '../journal/gone.ts';
 import { selectEntries, selectLive, type Selection } from '../journal/select.ts';
 import { parseId } from '../message.ts';
 import { encodeEvents, type EventOptions } from './events.ts';
@@ -14,6 +15,8 @@ export interface Listing extends Selection {
   readonly id?: string | undefined;
   /** The media types the reader takes, the best one first. */
   readonly types: readonly string[];
+  /** The last entry that a client of events has had: it comes back. */
+  readonly seen?: number | undefined;
   /** The query asks for something, so the plain list is no answer. */
   readonly isQueried: boolean;
 }
@@ -43,10 +46,12 @@ export function parseListing({ search, raw }: Request): Listing {
     }
   }
   const id = query.get('id');
+  const seen = lastEventId(raw, types);
   const listing: Listing = {
     types,
     isQueried: query.size > 0,
-    after: lastEventId(raw, types) ?? numberOf('after', query.get('after')),
+    seen,
+    after: seen ?? numberOf('after', query.get('after')),
     limit: numberOf('limit', query.get('limit')),
     last: numberOf('last', query.get('last')),
     ...(id !== null && { id: parseId(id) }),
@@ -106,6 +111,9 @@ async function replyWithEvents(
   options: EventOptions,
 ): Promise<Reply> {
   const { head, follow } = await selectLive(journal, listing);
+  const { seen = 0 } = listing;
+  // Here it would miss all that comes until then. A replica may not have come there yet.
+  if (seen > head.lastSeq && !options.isReplica) throw beyondError(seen, head);
   return {
     status: 200,
     type: mediaTypes.events,

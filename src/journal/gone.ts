@@ -1,9 +1,18 @@
 import { MlogError } from '../errors.ts';
+import type { Head } from './journal.ts';
 
 /** The error for a position behind which entries were removed. */
 export function goneError(after: number, firstSeq: number): MlogError {
   return new MlogError('gone', `What came right behind entry ${after} was removed by retention.`, {
     hint: `The oldest entry there is has seq ${firstSeq}; begin after ${firstSeq - 1}.`,
+    details: { firstSeq },
+  });
+}
+
+/** The error for a position that the journal has never had. */
+export function beyondError(after: number, { firstSeq, lastSeq }: Head): MlogError {
+  return new MlogError('gone', `There is no entry ${after}: the journal ends at ${lastSeq}.`, {
+    hint: `The position is one of another journal; here the oldest entry has seq ${firstSeq}.`,
     details: { firstSeq },
   });
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
 import { byteCount, type Entry } from '../message.ts';
+import { beyondError } from './gone.ts';
 import type { FollowRange, Journal } from './journal.ts';
 import { createNotice } from './notice.ts';
 
@@ -123,6 +124,8 @@ class SharedTail {
     let position = after;
     while (!signal.aborted) {
       try {
+        const head = await this.#journal.head();
+        if (head.lastSeq < position) throw beyondError(position, head);
         for await (const entries of this.#journal.follow({ after: position, signal })) {
           this.#add(entries);
           position = entries.at(-1)!.seq;

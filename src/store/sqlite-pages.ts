@@ -41,12 +41,12 @@ export class SqlitePages {
   }
 
   /**
-   * Reads at most `limit` entries, ended early by count or by bytes. Throws `data_loss` where the
+   * Reads at most `limit` entries, ended early by count or, but for the first one, by bytes. Throws `data_loss` where the
    * next entry is not the one right behind `after`, or not what it was.
    */
-  read(after: number, limit: number): PackedEntries {
+  read(after: number, limit: number, maxBytes = pageMaxBytes): PackedEntries {
     const count = Math.min(limit, pageMaxCount);
-    return this.#readTogether(after, count) ?? this.#readOneByOne(after, count);
+    return this.#readTogether(after, count, maxBytes) ?? this.#readOneByOne(after, count, maxBytes);
   }
 
   /**
@@ -54,10 +54,10 @@ export class SqlitePages {
    * longer than all the rest. Measured: 0.8 µs an entry, one by one 2.9 µs. Gives undefined where
    * the page is too large or not whole.
    */
-  #readTogether(after: number, count: number): PackedEntries | undefined {
+  #readTogether(after: number, count: number, maxBytes: number): PackedEntries | undefined {
     try {
       const { bytes } = this.#bytes.get(after, count) as { bytes: number | null };
-      if (bytes === null || bytes > pageMaxBytes) return undefined;
+      if (bytes === null || bytes > maxBytes) return undefined;
       const row = this.#columns.get(after, count) as Record<string, string>;
       const { sums, ...packed } = {
         seqs: JSON.parse(row['seqs']!) as number[],
@@ -78,7 +78,7 @@ export class SqlitePages {
     }
   }
 
-  #readOneByOne(after: number, count: number): PackedEntries {
+  #readOneByOne(after: number, count: number, maxBytes: number): PackedEntries {
     const packed: PackedEntries = { seqs: [], ids: [], txts: [], times: [] };
     let bytes = 0;
     let expected = after + 1;
@@ -96,7 +96,7 @@ export class SqlitePages {
       packed.txts.push(toText(row.txt));
       packed.times.push(row.at);
       bytes += row.txt.byteLength;
-      if (bytes >= pageMaxBytes) break;
+      if (bytes >= maxBytes) break;
     }
     return packed;
   }

@@ -223,9 +223,9 @@ export class SqliteStore {
    * Reads at most `limit` entries, ended early by count or by bytes so a page stays small. Throws
    * `gone` where what comes next was removed.
    */
-  page(after: number, limit: number): PackedEntries {
+  page(after: number, limit: number, maxBytes?: number): PackedEntries {
     if (after < this.#firstSeq - 1) throw goneError(after, this.#keptFrom);
-    return this.#pages.read(after, limit);
+    return this.#pages.read(after, limit, maxBytes);
   }
 
   /** Reads the entry under an id; gives an empty page where there is none. */

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
+import type { ReadRange } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
 import { resultCode, resultCodes } from './sqlite-driver.ts';
 import { toOpenError } from './sqlite-errors.ts';
@@ -8,11 +9,16 @@ import { SqliteStore, type Retention } from './sqlite-store.ts';
 import { verifyStoreFile } from './sqlite-verify.ts';
 import type { PackedMessages } from './sqlite-wire.ts';
 
+/** Entries of one page: at most so many, and so much text but for the first one. */
+export interface PageRange extends ReadRange {
+  readonly maxBytes?: number | undefined;
+}
+
 /** What the main thread asks, one at a time; the replies come in the same order. */
 export type Call =
   | { readonly verb: 'append'; readonly packed: PackedMessages }
   | { readonly verb: 'copy'; readonly entries: readonly Entry[] }
-  | { readonly verb: 'page'; readonly after: number; readonly limit: number }
+  | ({ readonly verb: 'page' } & PageRange)
   | ({ readonly verb: 'retain' } & Retention)
   | { readonly verb: 'find'; readonly id: string }
   | { readonly verb: 'head' }
@@ -67,7 +73,7 @@ async function serve(): Promise<void> {
       case 'copy':
         return store.copy(call.entries);
       case 'page':
-        return store.page(call.after, call.limit);
+        return store.page(call.after, call.limit, call.maxBytes);
       case 'retain':
         return store.retain(call);
       case 'find':

@@ -16,7 +16,7 @@ import {
   type PackedEntries,
   type PackedResults,
 } from './sqlite-wire.ts';
-import type { Call, FailedReply, Reply, ThreadData } from './sqlite-worker.ts';
+import type { Call, FailedReply, PageRange, Reply, ThreadData } from './sqlite-worker.ts';
 
 /** What `openSqliteJournal` may be told. */
 export interface SqliteOptions {
@@ -108,7 +108,7 @@ function toError({ code, message, ...rest }: FailedReply['error']): MlogError {
 
 /** Where there are more readers, each holds little: a small page, and none that is asked for ahead. */
 const eagerReadersMax = 8;
-const smallPageMaxCount = 200;
+const smallPage = { maxCount: 200, maxBytes: 64 * 1024 };
 
 /** Reads page by page, and asks for the next one before the last one is used. */
 async function* readPages(
@@ -117,8 +117,12 @@ async function* readPages(
   { after, limit }: ReadRange,
 ): AsyncGenerator<readonly Entry[]> {
   const ask = (from: number, left: number) => {
-    const most = readers.count > eagerReadersMax ? Math.min(left, smallPageMaxCount) : left;
-    const asked = thread.page({ verb: 'page', after: from, limit: most });
+    const isCrowd = readers.count > eagerReadersMax;
+    const asked = thread.page({
+      after: from,
+      limit: isCrowd ? Math.min(left, smallPage.maxCount) : left,
+      maxBytes: isCrowd ? smallPage.maxBytes : undefined,
+    });
     // Nobody waits for a page that was asked for ahead when its reader has left.
     asked.catch(() => {});
     return asked;
@@ -183,8 +187,8 @@ class StoreThread {
    * waits behind one page at the most. Measured with 100 readers of everything: the median of a form
    * was 6 to 9 ms, and 20 to 30 ms with four pages at a time.
    */
-  page(call: Extract<Call, { verb: 'page' }>): Promise<PackedEntries> {
-    const page = this.#lastPage.then(() => this.call<PackedEntries>(call));
+  page(range: PageRange): Promise<PackedEntries> {
+    const page = this.#lastPage.then(() => this.call<PackedEntries>({ verb: 'page', ...range }));
     this.#lastPage = page.catch(() => {});
     return page;
   }

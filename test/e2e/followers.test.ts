@@ -283,6 +283,17 @@ describe('a stream of events', () => {
     expect(limited.seqs()).toStrictEqual([5, 6, 7]);
   });
 
+  test('is refused where its last entry has never been there', async () => {
+    const { facade, logging } = await sandbox.serveAll();
+    await post(facade.url, 'the only one');
+    for (const url of [facade.url, logged(logging)]) {
+      const headers = { accept: 'text/event-stream', 'last-event-id': '2' };
+      const reply = await request(url, { headers });
+      expect(reply).toMatchObject({ status: 410 });
+      expect(JSON.parse(reply.text)).toMatchObject({ code: 'gone', firstSeq: 1 });
+    }
+  });
+
   test('is refused before it begins where the position is no number', async () => {
     const { facade, logging } = await sandbox.serveAll();
     for (const url of [facade.url, logged(logging)]) {

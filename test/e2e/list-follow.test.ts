@@ -381,3 +381,36 @@ test('what is exported is imported once, however often', async () => {
   expect(second).toStrictEqual(first);
   expect(source).toStrictEqual(first);
 });
+
+test('a position of another journal ends a list with 6, not in silence', async () => {
+  await post('one', 'two');
+  await writeFile(cursor, '5\n');
+  for (const args of [
+    ['--cursor', cursor],
+    ['--cursor', cursor, '-f'],
+  ]) {
+    const run = await sandbox.run(['list', ...args], { env });
+    expect(run).toMatchObject({ code: 6, stdout: '', stderr: expect.stringMatching(oneLine) });
+    expect(run.stderr).toContain('the journal ends at 2');
+  }
+  expect(await readFile(cursor, 'utf8')).toBe('5\n');
+});
+
+test('a follower is told when an emptier journal takes the place of its own', async () => {
+  const begin = (port: string) =>
+    sandbox.serve('logging', '--store', 'memory:', '--port', port, '--grpc-port', '0');
+  const logging = await begin('0');
+  const facade = await sandbox.serve('facade', '--logging', logging.url);
+  env = { MLOG_URL: facade.url };
+  const form = { method: 'POST', body: 'txt=old', headers: { 'content-type': formType } };
+  for (let n = 0; n < 3; n += 1) await request(facade.url, form);
+  const list = await startList();
+  await printed(list, 'old\nold\nold\n');
+  await logging.kill('SIGKILL');
+  await begin(portOf(logging.url));
+  await request(facade.url, form);
+  expect(await list.exited).toMatchObject({ code: 6 });
+  expect(list.stderr()).toContain('the journal ends at 1');
+});
+
+const formType = 'application/x-www-form-urlencoded';

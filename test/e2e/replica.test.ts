@@ -300,3 +300,13 @@ describe('without --follow', () => {
     expect(verify.code).not.toBe(0);
   });
 });
+
+test('a service that is told to follow itself does not start', async () => {
+  const before = await sandbox.serve('messages');
+  await before.kill('SIGTERM');
+  const port = portOf(before.url);
+  const follow = `http://localhost:${port}`;
+  const run = await sandbox.run(['serve', 'messages', '--port', port, '--follow', follow]);
+  expect(run).toMatchObject({ code: 1, stdout: '' });
+  expect(run.stderr).toContain(`--follow ${follow} is this service itself.`);
+});

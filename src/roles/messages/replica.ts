@@ -8,7 +8,7 @@ import type { Logger } from '../../observe/logger.ts';
 export interface Replica {
   /**
    * How many messages the other journal had, when it was last heard of, that are not here yet;
-   * undefined as long as it never was.
+   * undefined as long as it never was, and where the replica has given up.
    */
   lag(): Promise<number | undefined>;
   /** Throws why the replica cannot go on, where it has given up. */
@@ -33,12 +33,12 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
   const { signal } = stopping;
   let theirLastSeq: number | undefined;
   let failure: MlogError | undefined;
-  let isCut = false;
+  let told: string | undefined;
 
   async function followOnce(): Promise<void> {
     const from = await findCopyEnd(original, store);
     logger.info({ after: from }, 'Following');
-    isCut = false;
+    told = undefined;
     for await (const page of original.follow({ after: from, signal })) await store.copy(page);
   }
 
@@ -54,9 +54,9 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
           failure = error;
           return;
         }
-        // Once an outage, not once an attempt.
-        if (!isCut) logger.warn({ code }, `Following broke off: ${message}`);
-        isCut = true;
+        // Once a reason, not once an attempt.
+        if (told !== message) logger.warn({ code }, `Following broke off: ${message}`);
+        told = message;
       }
       await sleep(reconnectMs, undefined, { signal }).catch(() => {});
     }
@@ -73,7 +73,8 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
   return {
     async lag() {
       const { lastSeq } = await store.head();
-      return theirLastSeq === undefined ? undefined : Math.max(0, theirLastSeq - lastSeq);
+      if (failure || theirLastSeq === undefined) return undefined;
+      return Math.max(0, theirLastSeq - lastSeq);
     },
     async check() {
       if (failure) throw failure;

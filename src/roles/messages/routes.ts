@@ -43,7 +43,7 @@ function listReplica(
 ): Handler {
   return async (request) => {
     const lag = await replica.lag();
-    const options = { heartbeatMs, stopping: request.stopping };
+    const options = { heartbeatMs, stopping: request.stopping, isReplica: true };
     const reply = await replyToListing(parseListing(request), journal, options);
     return {
       ...reply,

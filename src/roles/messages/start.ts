@@ -1,5 +1,5 @@
 import type { Settings } from '../../config.ts';
-import type { MlogError } from '../../errors.ts';
+import { MlogError } from '../../errors.ts';
 import { startServer, type Server } from '../../http/server.ts';
 import { withTail } from '../../journal/tail.ts';
 import { closeInReverse, type Closeable } from '../../lifecycle.ts';
@@ -22,7 +22,10 @@ export async function startMessages(
       : undefined;
     const routes = messagesRoutes(settings, source);
     const server = await startServer({ host, port, routes, limits: settings, logger });
-    return { url: server.url, close: () => closeInReverse([...things, server]) };
+    things.push(server);
+    if (settings.follow && isSamePlace(settings.follow, server.url))
+      throw selfError(settings.follow);
+    return { url: server.url, close: () => closeInReverse(things) };
   } catch (error) {
     await closeInReverse(things);
     throw error;
@@ -43,4 +46,20 @@ async function openReplica(
   const replica = startReplica(original, kept, logger);
   things.push(replica);
   return { replica, journal: withTail(kept) };
+}
+
+const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** Tells whether an address is that of a server of this process. */
+function isSamePlace(address: string, url: string): boolean {
+  const [there, here] = [new URL(address), new URL(url)];
+  const isHere = there.hostname === here.hostname;
+  const areLocal = loopbackNames.has(there.hostname) && loopbackNames.has(here.hostname);
+  return there.port === here.port && (isHere || areLocal);
+}
+
+function selfError(address: string): MlogError {
+  return new MlogError('failed_precondition', `--follow ${address} is this service itself.`, {
+    hint: 'Name the logging service of which to be a replica, such as http://localhost:8881.',
+  });
 }

@@ -1,0 +1,21 @@
+import type { Entry } from '../message.ts';
+
+/** Small parts, so that a reader that takes little or nothing holds little. */
+const partMaxCount = 400;
+const partMaxLength = 64 * 1024;
+
+/** Cuts a page into parts of so many entries and so much text at the most; a larger one is alone. */
+export function* cutPage(page: readonly Entry[]): Generator<readonly Entry[]> {
+  let from = 0;
+  let length = 0;
+  for (const [index, { txt }] of page.entries()) {
+    const isFull = index - from === partMaxCount || length + txt.length > partMaxLength;
+    if (isFull && index > from) {
+      yield page.slice(from, index);
+      from = index;
+      length = 0;
+    }
+    length += txt.length;
+  }
+  if (from < page.length) yield page.slice(from);
+}
