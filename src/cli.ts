@@ -123,10 +123,13 @@ Examples:
       const isBulk = Boolean(options['lines'] ?? options['ndjson']);
       if (isBulk === words.length > 0) throw textError(isBulk);
       if (isBulk) {
+        if (options['lines'] && options['ndjson'])
+          throw linesError('There are both --lines and --ndjson.');
         const { sendLines } = await import('./commands/send-lines.ts');
         await sendLines(options);
       } else {
-        if (options['file'] !== undefined) throw fileError();
+        if (options['file'] !== undefined)
+          throw linesError('--file is there without --lines or --ndjson.');
         const { send } = await import('./commands/send.ts');
         await send(words, options);
       }
@@ -143,10 +146,8 @@ function textError(isBulk: boolean): MlogError {
       });
 }
 
-function fileError(): MlogError {
-  return new MlogError('usage', '--file is there without --lines or --ndjson.', {
-    hint: 'Say which of the two the lines of the file are.',
-  });
+function linesError(what: string): MlogError {
+  return new MlogError('usage', what, { hint: 'Say which of the two the lines are.' });
 }
 
 function addList(program: Command): void {

@@ -56,6 +56,11 @@ export function parseListing({ search, raw }: Request): Listing {
     last: numberOf('last', query.get('last')),
     ...(id !== null && { id: parseId(id) }),
   };
+  if (id !== null && query.size > 1) {
+    throw new MlogError('invalid_argument', 'The query has more than an id.', {
+      hint: 'An id gives one entry; after, limit and last are of lists.',
+    });
+  }
   if (listing.limit !== undefined && listing.last !== undefined) {
     throw new MlogError('invalid_argument', 'The query has both limit and last.', {
       hint: 'limit takes the first entries, last the last ones.',

@@ -53,7 +53,15 @@ describe.each(['facade', 'logging'] as const)('the %s service', (role) => {
   });
 
   test('refuses a query that it does not know', async () => {
-    const queries = ['after=-1', 'after=x', 'limit=1&last=1', 'limit=1&limit=1', 'lmit=1', 'id='];
+    const queries = [
+      'after=-1',
+      'after=x',
+      'limit=1&last=1',
+      'id=a&last=1',
+      'limit=1&limit=1',
+      'lmit=1',
+      'id=',
+    ];
     for (const query of queries) {
       const url = new URL(`${paths[role]}?${query}`, services()[role].url);
       expect(refusalOf(await request(url))).toBe(400);

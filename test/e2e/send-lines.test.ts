@@ -113,6 +113,7 @@ describe('mlog send --lines', () => {
   test.each([
     [['send', '--lines', 'text'], 'There is a text beside --lines or --ndjson.'],
     [['send', '--file', 'x', 'text'], '--file is there without --lines or --ndjson.'],
+    [['send', '--lines', '--ndjson'], 'There are both --lines and --ndjson.'],
     [['send'], 'There is no text to send.'],
     [['send', '--lines', '-f', '/nowhere/at/all'], '/nowhere/at/all cannot be read'],
   ])('is told how to be used: mlog %j', async (args, said) => {
