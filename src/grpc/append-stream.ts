@@ -4,7 +4,7 @@ import type { AppendResult } from '../journal/journal.ts';
 import type { Message } from '../message.ts';
 import { decodeAppendReply, encodeAppendRequest, type AppendReply } from './append-messages.ts';
 import { readReply, strangeError, type GrpcClient } from './client.ts';
-import { codeOf, statusError } from './status.ts';
+import { codeOf, isExhausted, isUnread, statusError } from './status.ts';
 
 /** Appends groups of messages over one stream that stays open as long as it can. */
 export interface Appender {
@@ -16,10 +16,34 @@ export interface Appender {
 /** Makes an appender, which opens its stream when there is something to append. */
 export function createAppender(client: GrpcClient): Appender {
   let current: AppendStream | undefined;
+
+  async function appendAlone(
+    messages: readonly Message[],
+    deadline: number,
+  ): Promise<AppendResult[]> {
+    const stream = new AppendStream(client);
+    try {
+      return await stream.append(messages, deadline);
+    } catch (error) {
+      throw stream.status && isUnread(stream.status) ? unreadError(client.url) : error;
+    } finally {
+      stream.cancel();
+    }
+  }
+
   return {
-    append(messages) {
+    async append(messages) {
+      const deadline = Date.now() + client.timeoutMs;
       if (!current?.isOpen) current = new AppendStream(client);
-      return current.append(messages);
+      const stream = current;
+      try {
+        return await stream.append(messages, deadline);
+      } catch (error) {
+        // A message larger than grpc-js takes at the other end has ended all that is on the stream,
+        // and nothing says which one it was. Each alone, that one is refused and all others are kept.
+        if (!stream.status || !isExhausted(stream.status)) throw error;
+        return await appendAlone(messages, deadline);
+      }
     },
     close: () => current?.cancel(),
   };
@@ -35,6 +59,8 @@ interface Waiting {
 /** One stream, and the groups on it that have no answer yet. */
 class AppendStream {
   isOpen = true;
+  /** What the other end, or grpc-js, ended it with. */
+  status: StatusObject | undefined;
   readonly #client: GrpcClient;
   readonly #call: ClientDuplexStream<Buffer, Buffer>;
   readonly #waiting = new Map<number, Waiting>();
@@ -44,20 +70,20 @@ class AppendStream {
     this.#client = client;
     this.#call = client.open('/LoggingService/Append');
     this.#call.on('data', (bytes: Buffer) => this.#take(bytes));
-    this.#call.on('status', (status: StatusObject) => this.#end(endError(status, client.url)));
+    this.#call.on('status', (status: StatusObject) => {
+      this.status = status;
+      this.#end(endError(status, client.url));
+    });
     // The status tells it, too.
     this.#call.on('error', () => {});
   }
 
-  append(messages: readonly Message[]): Promise<AppendResult[]> {
+  append(messages: readonly Message[], deadline: number): Promise<AppendResult[]> {
     return new Promise((resolve, reject) => {
       this.#lastGroup += 1;
       const group = this.#lastGroup;
       // Who waits behind it may have the stream to blame, so it is opened anew.
-      const timer = setTimeout(
-        () => this.#end(lateError(this.#client.url)),
-        this.#client.timeoutMs,
-      );
+      const timer = setTimeout(() => this.#end(lateError(this.#client.url)), deadline - Date.now());
       this.#waiting.set(group, { messages, timer, resolve, reject });
       this.#call.write(encodeAppendRequest({ group, messages }));
     });
@@ -110,6 +136,12 @@ function settle(waiting: Waiting, { results, error }: AppendReply, url: string):
 function endError(status: StatusObject, url: string): MlogError {
   const error = statusError(status, url);
   return error.retryable ? error : new MlogError('unavailable', error.message, { cause: error });
+}
+
+function unreadError(url: string): MlogError {
+  return new MlogError('too_large', `The service at ${url} takes no message of that size.`, {
+    hint: 'Send less at a time, or raise --append-max-bytes of the service.',
+  });
 }
 
 function lateError(url: string): MlogError {

@@ -25,6 +25,20 @@ export function statusError({ code, details, metadata }: StatusObject, url: stri
   });
 }
 
+/** Says whether a call ended because of too much of something, and not by a word of mlog. */
+export function isExhausted({ code, metadata }: StatusObject): boolean {
+  return code === statuses.RESOURCE_EXHAUSTED && metadata.get(trailers.code).length === 0;
+}
+
+/**
+ * Says whether the other end refused the only message of a call unread, as grpc-js does with one
+ * that is too large. Its status comes in the place of the reply then, with a type of content; one
+ * that grpc-js makes at this end, of a stream that was reset, bears nothing.
+ */
+export function isUnread(status: StatusObject): boolean {
+  return isExhausted(status) && status.metadata.get('content-type').length > 0;
+}
+
 /**
  * What a status means that bears no code of mlog: a refusal where it cannot mean anything else, or
  * something that may pass.

@@ -72,8 +72,9 @@ async function openOverHttp(): Promise<LateSubject> {
 async function openOverGrpc(): Promise<LateSubject> {
   const store = openMemoryJournal();
   const kept = withBatch(withTail(store), settings);
-  const methods = loggingMethods(createLoggingService(kept, settings), kept, settings, logger);
-  const limits = { ...settings, messageMaxBytes: settings.appendMaxBytes };
+  const { appendMaxBytes } = settings;
+  const limits = { ...settings, groupMaxBytes: appendMaxBytes, messageMaxBytes: appendMaxBytes };
+  const methods = loggingMethods(createLoggingService(kept, settings), kept, limits, logger);
   const server = await startGrpcServer({ host: settings.host, port: 0, methods, limits, logger });
   return {
     store,

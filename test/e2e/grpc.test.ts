@@ -300,6 +300,27 @@ describe('a facade over gRPC', () => {
     expect(listed).toMatchObject({ code: 0, stdout: 'three\nfour\n' });
   });
 
+  test.each<[string, number]>([
+    ['by the service', 100_000],
+    ['by grpc-js, which ends the whole stream', 5_000_000],
+  ])('refuses what is too large for the service at once: %s', async (_, size) => {
+    const { logging } = await serveLogging(
+      '--append-max-bytes',
+      '65536',
+      '--txt-max-bytes',
+      '60000',
+    );
+    const large = ['--txt-max-bytes', '8000000', '--batch-max-bytes', '8000000'];
+    const facade = await serveFacade(grpcOf(logging), ...large);
+    const posts = Array.from({ length: 60 }, (__, n) =>
+      postForm(facade.url, { id: `${n}`, txt: 'x'.repeat(n % 20 === 7 ? size : 5_000) }),
+    );
+    const statuses = (await Promise.all(posts)).map((reply) => reply.status);
+    expect(statuses).toStrictEqual(statuses.map((__, n) => (n % 20 === 7 ? 413 : 200)));
+    expect(await readEntries(logging.url)).toHaveLength(57);
+    expect(facade.stderr()).not.toContain('"attempt":2');
+  });
+
   test('finds a logging service again that is started anew, and its followers go on', async () => {
     const first = await sandbox.serve('logging');
     const url = grpcOf(first);

@@ -1,7 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { MlogError, type Code } from '../../src/errors.ts';
-import { statusError, toStatus } from '../../src/grpc/status.ts';
+import { isExhausted, isUnread, statusError, toStatus } from '../../src/grpc/status.ts';
 
 const url = 'grpc://localhost:1';
 
@@ -30,6 +30,25 @@ describe('the status of an error', () => {
     const told = toStatus(new TypeError('at /secret/path'));
     expect(told.code).toBe(status.INTERNAL);
     expect(JSON.stringify([told.details, told.metadata.getMap()])).not.toContain('secret');
+  });
+});
+
+describe('a call that was too much', () => {
+  const { RESOURCE_EXHAUSTED: code } = status;
+  const details = 'said';
+
+  it('was refused unread where the status came in the place of a reply', () => {
+    const metadata = new Metadata();
+    metadata.set('content-type', 'application/grpc+proto');
+    expect(isUnread({ code, details, metadata })).toBe(true);
+    metadata.set('mlog-code', 'too_large');
+    expect(isExhausted({ code, details, metadata })).toBe(false);
+  });
+
+  it('may have been read where grpc-js at this end says it of a stream that was reset', () => {
+    const metadata = new Metadata();
+    expect(isExhausted({ code, details, metadata })).toBe(true);
+    expect(isUnread({ code, details, metadata })).toBe(false);
   });
 });
 

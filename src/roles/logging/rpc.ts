@@ -29,6 +29,8 @@ import type { LoggingService } from './service.ts';
 /** What a call to the logging service is held to. */
 export interface RpcLimits {
   readonly appendMaxCount: number;
+  /** The largest group on the wire; the server has to take some more, or it cannot be told. */
+  readonly groupMaxBytes: number;
 }
 
 const appendPath = '/LoggingService/Append';
@@ -37,12 +39,13 @@ const appendPath = '/LoggingService/Append';
 export function loggingMethods(
   service: LoggingService,
   journal: Journal,
-  { appendMaxCount }: RpcLimits,
+  { appendMaxCount, groupMaxBytes }: RpcLimits,
   logger: Logger,
 ): Methods {
   async function append(bytes: Buffer): Promise<Buffer> {
     const { group, messages } = decodeAppendRequest(bytes);
     try {
+      if (bytes.length > groupMaxBytes) throw groupSizeError(groupMaxBytes);
       if (messages.length > appendMaxCount) throw groupError(appendMaxCount);
       const results = await service.logAll(messages.map((fields) => service.parse(fields)));
       return encodeAppendReply({ group, results });
@@ -127,5 +130,11 @@ function listError(): MlogError {
 function groupError(appendMaxCount: number): MlogError {
   return new MlogError('too_large', `There are more than ${appendMaxCount} messages in a group.`, {
     hint: 'Cut it, or raise --append-max-count of the service.',
+  });
+}
+
+function groupSizeError(groupMaxBytes: number): MlogError {
+  return new MlogError('too_large', `A group is larger than ${groupMaxBytes} bytes.`, {
+    hint: 'Cut it, or raise --append-max-bytes of the service.',
   });
 }

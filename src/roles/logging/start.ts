@@ -60,6 +60,12 @@ const defaultGrpcPort = 50_051;
 const messageExtraBytes = 1_024;
 
 /**
+ * What grpc-js takes beyond our own limits, since it ends the whole stream by a status of its own,
+ * where we refuse one group and say why. Any client may send as much to any server: 4 MiB.
+ */
+const receiveExtraBytes = 4 * 1024 * 1024;
+
+/**
  * Listens for gRPC too, unless it is turned off. Where nobody has asked for a port and the usual one
  * is taken, there is a warning and no gRPC: a second service beside the first one starts as it did.
  */
@@ -73,13 +79,13 @@ async function startGrpc(
   if (grpcPort === 0) return undefined;
   const { startGrpcServer } = await import('../../grpc/server.ts');
   const { loggingMethods } = await import('./rpc.ts');
-  const messageMaxBytes = Math.max(appendMaxBytes, txtMaxBytes + messageExtraBytes);
+  const groupMaxBytes = Math.max(appendMaxBytes, txtMaxBytes + messageExtraBytes);
   try {
     return await startGrpcServer({
       host,
       port: grpcPort ?? (port === 0 ? 0 : defaultGrpcPort),
-      methods: loggingMethods(service, journal, settings, logger),
-      limits: { ...settings, messageMaxBytes },
+      methods: loggingMethods(service, journal, { ...settings, groupMaxBytes }, logger),
+      limits: { ...settings, messageMaxBytes: groupMaxBytes + receiveExtraBytes },
       logger,
     });
   } catch (error) {
