@@ -88,6 +88,19 @@ function addInside(sum: number, size: number): number {
   return sum + sizeOfInside(size);
 }
 
+/**
+ * Reads of an AppendRequest the number of its group, which comes first, and no more: what is wrong
+ * with the messages can be told under it.
+ */
+export function decodeGroup(bytes: Buffer): number {
+  const reader = new Reader(bytes);
+  for (let field = reader.next(); field > 0; field = reader.next()) {
+    if (field === 1) return reader.number();
+    reader.skip();
+  }
+  return 0;
+}
+
 /** Reads an AppendRequest. */
 export function decodeAppendRequest(bytes: Buffer): AppendRequest {
   const reader = new Reader(bytes);

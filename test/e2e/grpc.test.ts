@@ -6,6 +6,7 @@ import { status, type Client } from '@grpc/grpc-js';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { openEvents } from '../support/events.ts';
 import {
+  appendMethod,
   callBytes,
   callOwn,
   endOf,
@@ -185,6 +186,32 @@ describe('the calls that mlog adds', () => {
       { status: 'CONFLICT', seq: 1 },
     ]);
     expect((await readAll(client, {})).texts).toStrictEqual(['x', 'y']);
+  });
+
+  test('tell what is wrong with the bytes of a group under its number, and go on', async () => {
+    const { client } = await serveLogging();
+    const { path, responseDeserialize } = appendMethod;
+    const stream = client.makeBidiStreamRequest<Buffer, AppendReply>(
+      path,
+      (bytes) => bytes,
+      responseDeserialize as never,
+    );
+    const replies: AppendReply[] = [];
+    stream.on('data', (reply: AppendReply) => replies.push(reply));
+    stream.write(Buffer.from([0x08, 1, 0x12, 6, 0x0a, 1, 0x61, 0x12, 1, 0xff]));
+    stream.write(Buffer.from([0x08, 2, 0x12, 9, 0x0a]));
+    stream.write(Buffer.from([0x12, 6, 0x0a, 1, 0x62, 0x12, 1, 0xff, 0x08, 3]));
+    stream.write(Buffer.from([0x08, 4, 0x12, 6, 0x0a, 1, 0x63, 0x12, 1, 0x78]));
+    stream.end();
+    expect((await endOf(stream)).code).toBe(status.OK);
+    const failed = { status: status.INVALID_ARGUMENT, code: 'invalid_argument' };
+    expect(replies.toSorted((a, b) => a.group - b.group)).toMatchObject([
+      { group: 1, results: [], error: failed },
+      { group: 2, results: [], error: failed },
+      { group: 3, results: [], error: failed },
+      { group: 4, results: [{ status: 'LOGGED', seq: 1 }] },
+    ]);
+    expect((await readAll(client, {})).texts).toStrictEqual(['x']);
   });
 
   test('tell a reader by the trailers what retention has removed', async () => {

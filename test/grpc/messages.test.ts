@@ -158,6 +158,7 @@ describe('what is read', () => {
     const decoders = [
       appends.decodeLogRequest,
       appends.decodeAppendRequest,
+      appends.decodeGroup,
       reads.decodeReadRequest,
       reads.decodeGetRequest,
     ];

@@ -76,9 +76,12 @@ export const openRead = (client: Client, request: object) => {
   );
 };
 
+/** The call by which groups are appended, for who writes bytes of his own. */
+export const appendMethod = whole['Append']!;
+
 /** Opens a stream of groups. */
 export const openAppend = (client: Client) => {
-  const { path, requestSerialize, responseDeserialize } = whole['Append']!;
+  const { path, requestSerialize, responseDeserialize } = appendMethod;
   return client.makeBidiStreamRequest<object, AppendReply>(
     path,
     requestSerialize,

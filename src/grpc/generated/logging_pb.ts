@@ -421,7 +421,8 @@ export const LoggingService: GenService<{
   /**
    * Keeps groups of messages. Each group is atomic: kept together and in order, or not at all. Many
    * may be under way at a time; their replies come as they are ready and bear the number of their
-   * group. A group that fails does not end the stream.
+   * group. A group that fails does not end the stream; a request does of which not even the number
+   * of the group can be read.
    *
    * @generated from rpc LoggingService.Append
    */

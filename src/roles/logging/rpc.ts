@@ -1,6 +1,7 @@
 import { MlogError, toMlogError } from '../../errors.ts';
 import {
   decodeAppendRequest,
+  decodeGroup,
   decodeLogRequest,
   encodeAppendReply,
   encodeLogReply,
@@ -43,9 +44,10 @@ export function loggingMethods(
   logger: Logger,
 ): Methods {
   async function append(bytes: Buffer): Promise<Buffer> {
-    const { group, messages } = decodeAppendRequest(bytes);
+    const group = decodeGroup(bytes);
     try {
       if (bytes.length > groupMaxBytes) throw groupSizeError(groupMaxBytes);
+      const { messages } = decodeAppendRequest(bytes);
       if (messages.length > appendMaxCount) throw groupError(appendMaxCount);
       const results = await service.logAll(messages.map((fields) => service.parse(fields)));
       return encodeAppendReply({ group, results });
