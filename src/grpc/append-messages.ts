@@ -95,7 +95,7 @@ function addInside(sum: number, size: number): number {
 export function decodeGroup(bytes: Buffer): number {
   const reader = new Reader(bytes);
   for (let field = reader.next(); field > 0; field = reader.next()) {
-    if (field === 1) return reader.number();
+    if (field === 1) return reader.uint32();
     reader.skip();
   }
   return 0;
@@ -107,7 +107,7 @@ export function decodeAppendRequest(bytes: Buffer): AppendRequest {
   const messages: Message[] = [];
   let group = 0;
   for (let field = reader.next(); field > 0; field = reader.next()) {
-    if (field === 1) group = reader.number();
+    if (field === 1) group = reader.uint32();
     else if (field === 2) messages.push(decodeLogRequest(reader.bytes()));
     else reader.skip();
   }
@@ -163,7 +163,7 @@ export function decodeAppendReply(bytes: Buffer): AppendReply {
   let group = 0;
   let error: AppendError | undefined;
   for (let field = reader.next(); field > 0; field = reader.next()) {
-    if (field === 1) group = reader.number();
+    if (field === 1) group = reader.uint32();
     else if (field === 2) results.push(decodeResult(reader.bytes()));
     else if (field === 3) error = decodeError(reader.bytes());
     else reader.skip();

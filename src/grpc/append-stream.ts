@@ -80,7 +80,7 @@ class AppendStream {
 
   append(messages: readonly Message[], deadline: number): Promise<AppendResult[]> {
     return new Promise((resolve, reject) => {
-      this.#lastGroup += 1;
+      this.#lastGroup = (this.#lastGroup + 1) >>> 0;
       const group = this.#lastGroup;
       // Who waits behind it may have the stream to blame, so it is opened anew.
       const timer = setTimeout(() => this.#end(lateError(this.#client.url)), deadline - Date.now());

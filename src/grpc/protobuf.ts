@@ -55,6 +55,15 @@ export class Reader {
     return value;
   }
 
+  /** Reads a number that the contract says has 32 bits; a larger one is refused, never cut. */
+  uint32(): number {
+    const value = this.number();
+    if (value > 0xffff_ffff) {
+      throw new MlogError('invalid_argument', 'A number is larger than 2^32 - 1.');
+    }
+    return value;
+  }
+
   /** Leaves out a field that this version of mlog does not know. */
   skip(): void {
     switch (this.#wireType) {

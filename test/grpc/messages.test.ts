@@ -186,6 +186,16 @@ describe('what is read', () => {
     expect(fromBinary(schemas.LogRequestSchema, bytes).txt).toBe('b');
   });
 
+  it('is refused where the number of a group has more than 32 bits', () => {
+    const group = 2 ** 32 - 1;
+    const most = appends.encodeAppendRequest({ group, messages: [] });
+    expect(appends.decodeGroup(most)).toBe(group);
+    expect(appends.decodeAppendRequest(most)).toEqual({ group, messages: [] });
+    const more = appends.encodeAppendRequest({ group: 2 ** 32 + 5, messages: [] });
+    expect(() => appends.decodeGroup(more)).toThrow(refusal);
+    expect(() => appends.decodeAppendRequest(more)).toThrow(refusal);
+  });
+
   it('is refused where a number is too large to be exact', () => {
     const bytes = write(schemas.ReadRequestSchema, {});
     const large = Buffer.from(
