@@ -9,7 +9,7 @@ import {
 import { MlogError } from '../errors.ts';
 import { statusError } from './status.ts';
 
-/** One kept connection to a service. Every failure is an `MlogError`. */
+/** The kept connections to a service. Every failure is an `MlogError`. */
 export interface GrpcClient {
   readonly url: string;
   readonly timeoutMs: number;
@@ -43,9 +43,15 @@ const options = {
   'grpc.enable_channelz': 0,
 };
 
-/** Opens a client of the service at `grpc://HOST:PORT`; connects when first used. */
+/**
+ * Opens a client of the service at `grpc://HOST:PORT`; connects when first used. Reading has a
+ * connection of its own: a service has so many calls under way on each, 200 where it is mlog, and
+ * behind as many slow readers all else would wait.
+ */
 export function openGrpcClient(url: string, timeoutMs: number): GrpcClient {
-  const client = new Client(new URL(url).host, credentials.createInsecure(), options);
+  const open = () => new Client(new URL(url).host, credentials.createInsecure(), options);
+  const client = open();
+  const reader = open();
 
   return {
     url,
@@ -65,7 +71,7 @@ export function openGrpcClient(url: string, timeoutMs: number): GrpcClient {
       }),
     async *read(path, request, signal) {
       if (signal?.aborted) return;
-      const call = client.makeServerStreamRequest<Buffer, Buffer>(path, asBytes, asBytes, request);
+      const call = reader.makeServerStreamRequest<Buffer, Buffer>(path, asBytes, asBytes, request);
       // What ends the reading is thrown by the loop; the end that we make ourselves says nothing.
       call.on('error', () => {});
       const cancel = () => call.cancel();
@@ -83,7 +89,10 @@ export function openGrpcClient(url: string, timeoutMs: number): GrpcClient {
     onDisconnect(callback) {
       client.getChannel().watchConnectivityState(connectivityState.READY, Infinity, callback);
     },
-    close: () => client.close(),
+    close() {
+      client.close();
+      reader.close();
+    },
   };
 }
 

@@ -348,6 +348,25 @@ describe('a facade over gRPC', () => {
     expect(facade.stderr()).not.toContain('"attempt":2');
   });
 
+  test('answers while more of its readers are slow than a connection has calls', async () => {
+    const { logging, logMessage } = await serveLogging();
+    const txt = 'x'.repeat(500_000);
+    for (let n = 0; n < 20; n += 1) await logMessage({ id: `${n}`, txt });
+    const facade = await serveFacade(grpcOf(logging), '--attempt-timeout-ms', '3000');
+    const { hostname, port } = new URL(facade.url);
+    const begun = Array.from({ length: 230 }, async () => {
+      const socket = connect(Number(port), hostname).on('error', () => {});
+      sandbox.defer(() => socket.destroy());
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      await once(socket, 'readable');
+    });
+    // The rest waits behind them, and may be cut before it has anything.
+    void Promise.allSettled(begun);
+    await Promise.all(begun.slice(0, 100));
+    expect(await request(`${facade.url}/?id=7`)).toMatchObject({ status: 200 });
+    expect(await postForm(facade.url, { id: 'more', txt: 'x' })).toMatchObject({ status: 200 });
+  });
+
   test('finds a logging service again that is started anew, and its followers go on', async () => {
     const first = await sandbox.serve('logging');
     const url = grpcOf(first);
