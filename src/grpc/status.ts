@@ -16,13 +16,50 @@ export function toStatus(thrown: unknown): StatusObject {
 }
 
 /** Turns a status back into an error. */
-export function statusError({ code, details, metadata }: StatusObject, url: string): MlogError {
+export function statusError(status: StatusObject, url: string): MlogError {
+  const { code, details, metadata } = status;
   const [word] = metadata.get(trailers.code);
   const [firstSeq] = metadata.get(trailers.firstSeq);
-  const said = `The call to ${url} ended with ${statuses[code]}: ${details}`;
+  const ownError = isOfService(status) ? undefined : toOwnError(status, url);
+  if (ownError) return ownError;
+  const said = `The call to ${url} ended with ${statuses[code]}: ${toSentence(details)}`;
   return new MlogError(isCode(word) ? word : codeOf(code), said, {
     ...(firstSeq !== undefined && { details: { firstSeq: Number(firstSeq) } }),
   });
+}
+
+/**
+ * Says whether a status came from the other end in the place of a reply. One that grpc-js makes at
+ * this end, because there is no connection or a stream was reset, bears no type of content.
+ */
+function isOfService({ metadata }: StatusObject): boolean {
+  return metadata.get('content-type').length > 0 || metadata.get(trailers.code).length > 0;
+}
+
+/**
+ * Says in our words, as over HTTP, why there is no reply. Of a connection that failed grpc-js has no
+ * code but that of the status; the one of the system is a word among its details.
+ */
+function toOwnError({ code, details }: StatusObject, url: string): MlogError | undefined {
+  if (code === statuses.DEADLINE_EXCEEDED) {
+    return new MlogError('deadline_exceeded', `No reply from ${url} in time.`);
+  }
+  if (code !== statuses.UNAVAILABLE) return undefined;
+  if (/\bECONNREFUSED\b/.test(details)) {
+    return new MlogError('unavailable', `Nothing listens at ${url}.`, {
+      hint: 'Is it started, and is that its address?',
+    });
+  }
+  if (details.startsWith('Name resolution failed')) {
+    return new MlogError('unavailable', `The host of ${url} is not known.`);
+  }
+  return undefined;
+}
+
+/** Leaves out what grpc-js notes for its makers, and ends with a stop. */
+function toSentence(details: string): string {
+  const said = details.replace(/\s*Resolution note:.*$/s, '').trim();
+  return /[.!?]$/.test(said) ? said : `${said}.`;
 }
 
 /** Says whether a call ended because of too much of something, and not by a word of mlog. */
@@ -32,11 +69,10 @@ export function isExhausted({ code, metadata }: StatusObject): boolean {
 
 /**
  * Says whether the other end refused the only message of a call unread, as grpc-js does with one
- * that is too large. Its status comes in the place of the reply then, with a type of content; one
- * that grpc-js makes at this end, of a stream that was reset, bears nothing.
+ * that is too large: of one that was read, it would be told by a word of mlog.
  */
 export function isUnread(status: StatusObject): boolean {
-  return isExhausted(status) && status.metadata.get('content-type').length > 0;
+  return isExhausted(status) && isOfService(status);
 }
 
 /**

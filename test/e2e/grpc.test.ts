@@ -409,7 +409,9 @@ describe('a facade over gRPC', () => {
     expect(reply.status).toBe(500);
     expect(JSON.parse(reply.text)).toMatchObject({
       id: 'a',
-      error: expect.stringMatching(/unknown.*safe/) as string,
+      error: expect.stringMatching(
+        /^2 attempts failed\. Nothing listens at grpc:\/\/127\.0\.0\.1:1\. \S.*unknown.*safe/,
+      ) as string,
     });
     expect(await request(facade.url)).toMatchObject({ status: 500, text: /^\{"error":/ });
     expect(await request(`${facade.url}/readyz`)).toMatchObject({ status: 503 });

@@ -33,6 +33,38 @@ describe('the status of an error', () => {
   });
 });
 
+describe('where there is no reply', () => {
+  const none = 'No connection established. Last error:';
+
+  it.each([
+    [
+      `${none} Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: `,
+      `Nothing listens at ${url}.`,
+    ],
+    ['Name resolution failed for target dns:nowhere:1', `The host of ${url} is not known.`],
+    [
+      `${none} Error: connect EHOSTUNREACH 10.0.0.1:1. Resolution note: `,
+      `The call to ${url} ended with UNAVAILABLE: ${none} Error: connect EHOSTUNREACH 10.0.0.1:1.`,
+    ],
+    ['Connection dropped', `The call to ${url} ended with UNAVAILABLE: Connection dropped.`],
+  ])('%j is told as a sentence', (details, message) => {
+    const error = statusError({ code: status.UNAVAILABLE, details, metadata: new Metadata() }, url);
+    expect(error).toMatchObject({ code: 'unavailable', message });
+  });
+
+  it('a call without a reply in time is told as over HTTP', () => {
+    const details = 'Deadline exceeded after 2.001s,metadata filters: 0.001s';
+    const late = { code: status.DEADLINE_EXCEEDED, details, metadata: new Metadata() };
+    const message = `No reply from ${url} in time.`;
+    expect(statusError(late, url)).toMatchObject({ code: 'deadline_exceeded', message });
+  });
+
+  it('what the service itself says is told as it is', () => {
+    const told = toStatus(new MlogError('unavailable', 'ECONNREFUSED is a word.'));
+    expect(statusError(told, url).message).toContain('UNAVAILABLE: ECONNREFUSED is a word.');
+  });
+});
+
 describe('a call that was too much', () => {
   const { RESOURCE_EXHAUSTED: code } = status;
   const details = 'said';
