@@ -1,5 +1,6 @@
 import { toMlogError } from '../errors.ts';
 import { createFoundJournal } from '../journal/found.ts';
+import { createGate } from '../journal/gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openGrpcClient } from './client.ts';
 import { createReferenceJournal, type GrpcJournal } from './reference-client.ts';
@@ -26,8 +27,18 @@ export function createGrpcJournal(url: string, timeoutMs: number): GrpcJournal {
     }
   }
 
+  const gate = createGate();
+  const found = createFoundJournal(find, async () => {
+    await gate.close();
+    await dialects.mlog.close();
+  });
+
   return {
-    ...createFoundJournal(find, () => dialects.mlog.close()),
-    texts: () => dialects.reference.texts(),
+    ...found,
+    texts: () => gate.pass(() => dialects.reference.texts()),
+    close() {
+      void gate.close();
+      return found.close();
+    },
   };
 }
