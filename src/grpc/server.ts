@@ -56,7 +56,10 @@ export interface GrpcServerOptions {
 /** Calls that one connection may have under way; the client keeps back what is beyond. */
 const callsMax = 200;
 
-/** What one connection may hold in memory; beyond it, new calls are refused. */
+/**
+ * What one connection may hold in memory. Beyond it Node resets new calls, and those under way go on;
+ * a client is told RESOURCE_EXHAUSTED by its own end, without a word of ours.
+ */
 const sessionMaxMiB = 64;
 
 /** How long a ping may take: clients that have nothing to do look at their connection every 5 s. */
