@@ -15,7 +15,8 @@ export function toOpenError(error: unknown, path: string): MlogError {
   if (code === resultCodes.notADatabase) {
     return damagedError(path, 'it is not a SQLite file', error);
   }
-  if (code === resultCodes.corrupt) {
+  // The general code is that of a header that SQLite knows and does not understand.
+  if (code === resultCodes.corrupt || code === resultCodes.error) {
     return damagedError(path, 'its content does not fit together', error);
   }
   const reason = error instanceof Error ? error.message : String(error);

@@ -88,6 +88,17 @@ describe('a SQLite store', () => {
     expect(snapshot()).toEqual(before);
   });
 
+  it('refuses a header that SQLite knows and does not understand, as a damaged store', async () => {
+    await makeStore();
+    const bytes = readFileSync(path);
+    bytes[47]! ^= 64; // The number of the schema's format.
+    writeFileSync(path, bytes);
+    await expect(openSqliteJournal(path)).rejects.toMatchObject({
+      message: expect.stringContaining('damaged or foreign'),
+      hint: expect.stringContaining('left as it is'),
+    });
+  });
+
   it('refuses the SQLite file of somebody else', async () => {
     mkdirSync(dirname(path), { recursive: true });
     const database = await openDatabase(path);

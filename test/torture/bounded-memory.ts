@@ -26,12 +26,12 @@ const run = async ({ build, pick }: Scale): Promise<Outcome> => {
   const [entriesCount, txtBytes] = pick({
     short: [100_000, 100] as const,
     full: [1_000_000, 100] as const,
-    control: [30_000, 2000] as const,
+    control: [6000, 20_000] as const,
   });
   const [quietSeconds, seconds, cutMaxMs] = pick({
-    short: [3, 10, 40_000] as const,
-    full: [30, 60, 40_000] as const,
-    control: [1, 5, 4000] as const,
+    short: [3, 10, 80_000] as const,
+    full: [30, 60, 80_000] as const,
+    control: [1, 16, 15_000] as const,
   });
   const stallMs = pick({ short: 1000, full: 5000, control: 500 });
   const tally = createTally(
