@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
 import {
   Server as GrpcServer,
   ServerCredentials,
@@ -9,7 +7,6 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import { toMlogError } from '../errors.ts';
-import { listen } from '../listen.ts';
 import type { Logger } from '../observe/logger.ts';
 import {
   stoppingError,
@@ -20,6 +17,7 @@ import {
 } from './call.ts';
 import { withRequestDeadline } from './deadline.ts';
 import { answerEach } from './exchange.ts';
+import type { ConnectionServer } from './listener.ts';
 import { toStatus } from './status.ts';
 
 /** What one method does: with bytes, so that what is wrong with them is told as all else is. */
@@ -38,16 +36,12 @@ export interface GrpcLimits extends ReaderLimits {
   readonly messageMaxBytes: number;
   /** What the message of a call may take to come. */
   readonly requestTimeoutMs: number;
-  readonly connectionsMax: number;
   readonly keepAliveTimeoutMs: number;
   readonly heartbeatMs: number;
 }
 
-/** Where and what to serve. */
+/** What to serve. */
 export interface GrpcServerOptions {
-  readonly host: string;
-  /** 0 takes any free port. */
-  readonly port: number;
   readonly methods: Methods;
   readonly limits: GrpcLimits;
   readonly logger: Logger;
@@ -65,10 +59,9 @@ const sessionMaxMiB = 64;
 /** How long a ping may take: clients that have nothing to do look at their connection every 5 s. */
 const pingTimeoutMs = 20_000;
 
-/** Starts a gRPC server. Throws `failed_precondition` where the address cannot be used. */
-export async function startGrpcServer(options: GrpcServerOptions) {
-  const { host, port, methods, limits, logger } = options;
-  const stop = new AbortController();
+/** Makes what serves the connections of a listener by gRPC. */
+export function createGrpcServer({ methods, limits, logger }: GrpcServerOptions): ConnectionServer {
+  const stopping = new AbortController();
   const server = new GrpcServer({
     'grpc.max_receive_message_length': limits.messageMaxBytes,
     'grpc.max_concurrent_streams': callsMax,
@@ -79,43 +72,19 @@ export async function startGrpcServer(options: GrpcServerOptions) {
     'grpc.enable_channelz': 0,
     interceptors: [withRequestDeadline(limits.requestTimeoutMs)],
   });
-  const surface = { stopping: stop.signal, limits, logger };
+  const surface = { stopping: stopping.signal, limits, logger };
   for (const [path, method] of Object.entries(methods)) {
     const { type, handler } = toHandler(path, method, surface);
     server.register(path, handler, asBytes, asBytes, type);
   }
-  // A listener of our own: it bounds the connections, and tells by a code why it cannot listen.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const sockets = new Set<Socket>();
-  const listener = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    injector.injectConnection(socket);
-  });
-  listener.maxConnections = limits.connectionsMax;
-  const address = await listen(listener, host, port);
-
   return {
-    url: `grpc://${address}`,
-    /** Stops accepting, ends what has no end, waits for the calls under way, and closes. */
-    async close(): Promise<void> {
-      stop.abort();
-      const closed = once(listener, 'close');
-      listener.close();
+    serve: (socket) => injector.injectConnection(socket),
+    stop() {
+      stopping.abort();
       server.tryShutdown(() => {});
-      const hangingUp = setInterval(() => hangUp(sockets), hangUpMs);
-      await closed;
-      clearInterval(hangingUp);
     },
   };
-}
-
-/** How often a stopping server looks for connections on which there is nothing more to say. */
-const hangUpMs = 500;
-
-/** Closes the connections of clients that have been told all, and do not hang up themselves. */
-function hangUp(sockets: ReadonlySet<Socket>): void {
-  for (const socket of sockets) if (socket.writableFinished) socket.destroy();
 }
 
 function asBytes(bytes: Buffer): Buffer {

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { readSettings } from '../../src/config.ts';
 import { createGrpcJournal } from '../../src/grpc/journal-client.ts';
-import { startGrpcServer } from '../../src/grpc/server.ts';
 import { openHttpClient } from '../../src/http/client.ts';
 import { createHttpJournal } from '../../src/http/journal-client.ts';
 import { startServer } from '../../src/http/server.ts';
@@ -30,6 +29,7 @@ import {
   type LastingSubject,
   type Subject,
 } from './journal-contract.ts';
+import { startGrpcServer } from '../support/grpc-server.ts';
 
 const settings = readSettings('logging', {}, {});
 const logger = createLogger({ level: 'silent' });
@@ -75,7 +75,7 @@ async function openOverGrpc(): Promise<LateSubject> {
   const { appendMaxBytes } = settings;
   const limits = { ...settings, groupMaxBytes: appendMaxBytes, messageMaxBytes: appendMaxBytes };
   const methods = loggingMethods(createLoggingService(kept, settings), kept, limits, logger);
-  const server = await startGrpcServer({ host: settings.host, port: 0, methods, limits, logger });
+  const server = await startGrpcServer({ methods, limits, logger });
   return {
     store,
     journal: createGrpcJournal(server.url, 5_000),

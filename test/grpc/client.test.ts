@@ -1,13 +1,13 @@
 import { once, setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openGrpcClient, type GrpcClient } from '../../src/grpc/client.ts';
-import { startGrpcServer, type Methods } from '../../src/grpc/server.ts';
+import type { Methods } from '../../src/grpc/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
+import { startGrpcServer } from '../support/grpc-server.ts';
 
 const limits = {
   messageMaxBytes: 1_000,
   requestTimeoutMs: 10_000,
-  connectionsMax: 10,
   keepAliveTimeoutMs: 60_000,
   heartbeatMs: 10_000,
   readerStallMs: 60_000,
@@ -30,7 +30,7 @@ describe('a gRPC client', () => {
 
   beforeEach(async () => {
     const logger = createLogger({ level: 'silent' });
-    const server = await startGrpcServer({ host: '127.0.0.1', port: 0, methods, limits, logger });
+    const server = await startGrpcServer({ methods, limits, logger });
     client = openGrpcClient(server.url, 2_000);
     close = () => server.close();
   });

@@ -2,14 +2,14 @@ import { EventEmitter, once } from 'node:events';
 import { status, type Client } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MlogError } from '../../src/errors.ts';
-import { startGrpcServer, type Methods } from '../../src/grpc/server.ts';
+import type { Methods } from '../../src/grpc/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { callBytes, endOf, openReferenceClient } from '../support/grpc.ts';
+import { startGrpcServer } from '../support/grpc-server.ts';
 
 const limits = {
   messageMaxBytes: 1_000,
   requestTimeoutMs: 150,
-  connectionsMax: 10,
   keepAliveTimeoutMs: 60_000,
   heartbeatMs: 10_000,
   readerStallMs: 150,
@@ -70,7 +70,7 @@ describe('a gRPC server', () => {
         },
       },
     };
-    const server = await startGrpcServer({ host: '127.0.0.1', port: 0, methods, limits, logger });
+    const server = await startGrpcServer({ methods, limits, logger });
     ({ client } = openReferenceClient(server.url));
     close = () => server.close();
   });

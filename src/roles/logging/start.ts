@@ -1,5 +1,6 @@
 import type { Settings } from '../../config.ts';
 import type { MlogError } from '../../errors.ts';
+import { startGrpcListener } from '../../grpc/listener.ts';
 import { startServer, type Server } from '../../http/server.ts';
 import { withBatch } from '../../journal/batch.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -75,18 +76,17 @@ async function startGrpc(
   service: LoggingService,
   journal: Journal,
 ): Promise<Server | undefined> {
-  const { host, port, grpcPort, appendMaxBytes, txtMaxBytes } = settings;
+  const { host, port, grpcPort, connectionsMax, appendMaxBytes, txtMaxBytes } = settings;
   if (grpcPort === 0) return undefined;
-  const { startGrpcServer } = await import('../../grpc/server.ts');
-  const { loggingMethods } = await import('./rpc.ts');
   const groupMaxBytes = Math.max(appendMaxBytes, txtMaxBytes + messageExtraBytes);
+  const limits = { ...settings, messageMaxBytes: groupMaxBytes + receiveExtraBytes };
+  const where = { host, port: grpcPort ?? (port === 0 ? 0 : defaultGrpcPort), connectionsMax };
   try {
-    return await startGrpcServer({
-      host,
-      port: grpcPort ?? (port === 0 ? 0 : defaultGrpcPort),
-      methods: loggingMethods(service, journal, { ...settings, groupMaxBytes }, logger),
-      limits: { ...settings, messageMaxBytes: groupMaxBytes + receiveExtraBytes },
-      logger,
+    return await startGrpcListener(where, async () => {
+      const { createGrpcServer } = await import('../../grpc/server.ts');
+      const { loggingMethods } = await import('./rpc.ts');
+      const methods = loggingMethods(service, journal, { ...settings, groupMaxBytes }, logger);
+      return createGrpcServer({ methods, limits, logger });
     });
   } catch (error) {
     if (grpcPort !== undefined || !isInUse(error)) throw error;
