@@ -108,7 +108,7 @@ function toError({ code, message, ...rest }: FailedReply['error']): MlogError {
 
 /** Where there are more readers, each holds little: a small page, and none that is asked for ahead. */
 const eagerReadersMax = 8;
-const smallPage = { maxCount: 200, maxBytes: 64 * 1024 };
+const smallPageMaxBytes = 64 * 1024;
 
 /** Reads page by page, and asks for the next one before the last one is used. */
 async function* readPages(
@@ -117,12 +117,8 @@ async function* readPages(
   { after, limit }: ReadRange,
 ): AsyncGenerator<readonly Entry[]> {
   const ask = (from: number, left: number) => {
-    const isCrowd = readers.count > eagerReadersMax;
-    const asked = thread.page({
-      after: from,
-      limit: isCrowd ? Math.min(left, smallPage.maxCount) : left,
-      maxBytes: isCrowd ? smallPage.maxBytes : undefined,
-    });
+    const maxBytes = readers.count > eagerReadersMax ? smallPageMaxBytes : undefined;
+    const asked = thread.page({ after: from, limit: left, maxBytes });
     // Nobody waits for a page that was asked for ahead when its reader has left.
     asked.catch(() => {});
     return asked;
