@@ -31,7 +31,10 @@ export class SqlitePages {
 
   constructor(database: Database) {
     this.#rows = database.prepare(pageQuery);
-    this.#bytes = database.prepare(`SELECT sum(length(txt)) AS bytes FROM (${pageQuery})`);
+    // Of the table itself: of a subquery SQLite would load every text to tell its length.
+    this.#bytes = database.prepare(
+      'SELECT sum(length(txt)) AS bytes FROM entry WHERE seq > ? AND seq <= ?',
+    );
     this.#columns = database.prepare(
       `SELECT json_group_array(seq) AS seqs, json_group_array(CAST(id AS TEXT)) AS ids,
               json_group_array(CAST(txt AS TEXT)) AS txts, json_group_array(at) AS times,
@@ -56,7 +59,7 @@ export class SqlitePages {
    */
   #readTogether(after: number, count: number, maxBytes: number): PackedEntries | undefined {
     try {
-      const { bytes } = this.#bytes.get(after, count) as { bytes: number | null };
+      const { bytes } = this.#bytes.get(after, after + count) as { bytes: number | null };
       if (bytes === null || bytes > maxBytes) return undefined;
       const row = this.#columns.get(after, count) as Record<string, string>;
       const { sums, ...packed } = {

@@ -108,7 +108,7 @@ function toError({ code, message, ...rest }: FailedReply['error']): MlogError {
 
 /** Where there are more readers, each holds little: a small page, and none that is asked for ahead. */
 const eagerReadersMax = 8;
-const smallPageMaxBytes = 64 * 1024;
+const smallPageMaxBytes = 32 * 1024;
 
 /** Reads page by page, and asks for the next one before the last one is used. */
 async function* readPages(

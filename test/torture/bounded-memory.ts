@@ -188,7 +188,8 @@ export const proof: Proof = {
       catches: 'over the cap',
       patches: [
         {
-          find: 'if (!response.write(piece.value)) await drained(response, readerStallMs);',
+          find: `if (!response.write(piece.value)) await drained(response, readerStallMs);
+      await nextTurn(piece.value.length);`,
           replace: 'response.write(piece.value);',
         },
       ],

@@ -94,8 +94,8 @@ export const proof: Proof = {
       catches: 'phantom',
       patches: [
         {
-          find: '(fields) => service.parse(fields)',
-          replace: `(fields) => {
+          find: 'limits.appendMaxCount, (fields) => service.parse(fields)',
+          replace: `limits.appendMaxCount, (fields) => {
             const message = service.parse(fields);
             void service.log(message);
             return message;
