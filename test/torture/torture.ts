@@ -45,7 +45,7 @@ const proofs: readonly Proof[] = [
 ];
 
 const usage = `npm run torture -- [options]
-  --short       tens of cycles each, about three minutes in all; without it the published figures
+  --short       tens of cycles each, about five minutes in all; without it the published figures
   --only P1,P4  these proofs alone
   --minutes N   how long P7 and P14 run, each (30, and 0.3 with --short)
   --seed N      makes the same choices again
