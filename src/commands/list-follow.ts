@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { toMlogError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { followEntries, readHead } from '../http/ndjson-client.ts';
-import { beyondError } from '../journal/gone.ts';
+import { checkSeen } from '../journal/gone.ts';
 import { runUntilSignal } from '../lifecycle.ts';
 import type { EntryPrinter } from './entry-printer.ts';
 import { flush, remark } from './print.ts';
@@ -13,21 +13,22 @@ const reconnectMs = 1_000;
 /**
  * Prints what there is and then what comes, until a signal, the limit, or a reader that has gone.
  * A facade that goes away is waited for, and taken up again where it was. Throws when there is none
- * at first, or when what comes next was removed by retention.
+ * at first, when what comes next was removed by retention, or when the journal does not have what was
+ * `seen` of it.
  */
 export async function listAndFollow(
   client: HttpClient,
   query: URLSearchParams,
   printer: EntryPrinter,
+  seen: number,
 ): Promise<void> {
-  let position = await findStart(client, query);
+  let position = await findStart(client, query, seen);
   let left = Number(query.get('limit') ?? Infinity);
-  let seen = 0;
   let isLost = false;
 
   /** Gives false when there is no more to print. */
   async function followOnce(signal: AbortSignal): Promise<boolean> {
-    if (isLost) await checkSeen(client, seen);
+    if (isLost) checkSeen(seen, await readHead(client, '/'));
     if (isLost) remark('Connected again.');
     isLost = false;
     for await (const entries of followEntries(client, '/', { after: position, signal })) {
@@ -58,17 +59,17 @@ export async function listAndFollow(
   });
 }
 
-/** Throws `gone` where the journal ends before an entry that was read from it: it is another one. */
-export async function checkSeen(client: HttpClient, seen: number): Promise<void> {
-  const head = await readHead(client, '/');
-  if (seen > head.lastSeq) throw beyondError(seen, head);
-}
-
 /** The position to begin behind; named in each request, so that a reconnection misses nothing. */
-async function findStart(client: HttpClient, query: URLSearchParams): Promise<number> {
+async function findStart(
+  client: HttpClient,
+  query: URLSearchParams,
+  seen: number,
+): Promise<number> {
   const after = query.get('after');
   const last = query.get('last');
-  const { firstSeq, lastSeq } = await readHead(client, '/');
+  const head = await readHead(client, '/');
+  checkSeen(seen, head);
+  const { firstSeq, lastSeq } = head;
   const from = after === null ? firstSeq - 1 : Number(after);
   return last === null ? from : Math.max(from, lastSeq - Number(last));
 }

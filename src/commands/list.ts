@@ -3,12 +3,13 @@ import { MlogError } from '../errors.ts';
 import type { HttpClient, HttpStream } from '../http/client.ts';
 import { mediaTypes } from '../http/formats.ts';
 import { splitLines } from '../http/lines.ts';
-import { lineMaxLength, parseEntry } from '../http/ndjson-client.ts';
+import { lineMaxLength, parseEntry, toHead } from '../http/ndjson-client.ts';
+import { checkSeen } from '../journal/gone.ts';
 import { toVisible } from '../observe/visible.ts';
 import { openCursor } from './cursor.ts';
 import { createEntryPrinter, type EntryPrinter } from './entry-printer.ts';
 import { facadeError, withFacade } from './facade-client.ts';
-import { checkSeen, listAndFollow } from './list-follow.ts';
+import { listAndFollow } from './list-follow.ts';
 import { print } from './print.ts';
 
 /** What `mlog list` may be told beside the settings. */
@@ -29,14 +30,15 @@ export async function list(options: ListOptions): Promise<void> {
   const settings = readSettings('client', others);
   const query = toQuery(options);
   const cursor = options.cursor === undefined ? undefined : openCursor(options.cursor);
-  if (cursor?.seq !== undefined) query.set('after', String(cursor.seq));
+  const seen = cursor?.seq ?? 0;
+  if (cursor?.seq !== undefined) query.set('after', String(seen));
   const printer = createEntryPrinter(options, cursor);
   try {
-    await withFacade(settings, async (client) => {
-      if (cursor?.seq !== undefined) await checkSeen(client, cursor.seq);
-      if (follow) await listAndFollow(client, query, printer);
-      else await listOnce(client, query, printer, options);
-    });
+    await withFacade(settings, (client) =>
+      follow
+        ? listAndFollow(client, query, printer, seen)
+        : listOnce(client, query, printer, { ...options, seen }),
+    );
   } finally {
     cursor?.close();
   }
@@ -46,7 +48,7 @@ async function listOnce(
   client: HttpClient,
   query: URLSearchParams,
   printer: EntryPrinter,
-  { json }: ListOptions,
+  { json, seen }: Pick<ListOptions, 'json'> & { readonly seen: number },
 ): Promise<void> {
   const stream = await client.stream({
     method: 'GET',
@@ -57,6 +59,7 @@ async function listOnce(
   if (stream.status !== 200)
     throw facadeError({ ...stream, text: await textOf(stream) }, client.url);
   if (stream.header('content-type').startsWith(mediaTypes.ndjson)) {
+    checkSeen(seen, toHead(stream));
     await printEntries(stream, printer, client);
   } else {
     await printTexts(stream, Boolean(json) || query.size > 0, client);

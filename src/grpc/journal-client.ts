@@ -3,7 +3,7 @@ import { createFoundJournal } from '../journal/found.ts';
 import { createGate } from '../journal/gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openGrpcClient } from './client.ts';
-import { createReferenceJournal, type GrpcJournal } from './reference-client.ts';
+import { createCallJournal, type GrpcJournal } from './reference-client.ts';
 import { createStreamJournal } from './stream-client.ts';
 
 /**
@@ -13,7 +13,7 @@ import { createStreamJournal } from './stream-client.ts';
  */
 export function createGrpcJournal(url: string, timeoutMs: number): GrpcJournal {
   const client = openGrpcClient(url, timeoutMs);
-  const dialects = { mlog: createStreamJournal(client), reference: createReferenceJournal(client) };
+  const dialects = { mlog: createStreamJournal(client), reference: createCallJournal(client) };
 
   async function find(forget: () => void): Promise<Journal> {
     try {
@@ -28,17 +28,8 @@ export function createGrpcJournal(url: string, timeoutMs: number): GrpcJournal {
   }
 
   const gate = createGate();
-  const found = createFoundJournal(find, async () => {
-    await gate.close();
-    await dialects.mlog.close();
-  });
-
   return {
-    ...found,
+    ...createFoundJournal(find, () => dialects.mlog.close(), gate),
     texts: () => gate.pass(() => dialects.reference.texts()),
-    close() {
-      void gate.close();
-      return found.close();
-    },
   };
 }

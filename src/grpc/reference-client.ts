@@ -1,5 +1,6 @@
 import { MlogError, toMlogError } from '../errors.ts';
 import type { AppendResult, Journal } from '../journal/journal.ts';
+import { createReferenceJournal } from '../journal/reference.ts';
 import type { Message } from '../message.ts';
 import { decodeLogReply, decodeTexts, encodeLogRequest } from './append-messages.ts';
 import { readReply, strangeError, type GrpcClient } from './client.ts';
@@ -13,10 +14,9 @@ export interface GrpcJournal extends Journal {
 
 /**
  * The journal of a reference logging service, which knows only LogMessage and GetMessages: one
- * message a call, no numbers, no entries. The messages of an append go one behind the other, since
- * calls that are under way together may be kept in any order.
+ * message a call, no numbers, no entries.
  */
-export function createReferenceJournal(client: GrpcClient): GrpcJournal {
+export function createCallJournal(client: GrpcClient): GrpcJournal {
   async function appendOne(message: Message): Promise<AppendResult> {
     const { id } = message;
     try {
@@ -34,36 +34,12 @@ export function createReferenceJournal(client: GrpcClient): GrpcJournal {
     throw strangeError(client.url);
   }
 
+  const close = () => Promise.resolve(client.close());
   return {
-    async append(messages) {
-      const results: AppendResult[] = [];
-      for (const message of messages) results.push(await appendOne(message));
-      return results;
-    },
-    // eslint-disable-next-line require-yield
-    async *read() {
-      throw unimplementedError(client.url);
-    },
-    // eslint-disable-next-line require-yield
-    async *follow() {
-      throw unimplementedError(client.url);
-    },
-    get: () => Promise.reject(unimplementedError(client.url)),
-    head: () => Promise.reject(unimplementedError(client.url)),
+    ...createReferenceJournal({ url: client.url, appendOne, close }),
     async texts() {
       const bytes = await client.call('/LoggingService/GetMessages', empty);
       return readReply(decodeTexts, bytes, client.url);
     },
-    async close() {
-      client.close();
-    },
   };
-}
-
-function unimplementedError(url: string): MlogError {
-  return new MlogError(
-    'unimplemented',
-    `The logging service at ${url} lists texts and no entries.`,
-    { hint: 'Ask for the list alone, or put `mlog serve logging` in its place.' },
-  );
 }

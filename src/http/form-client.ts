@@ -1,5 +1,6 @@
 import { MlogError } from '../errors.ts';
 import type { AppendResult, Journal } from '../journal/journal.ts';
+import { createReferenceJournal } from '../journal/reference.ts';
 import type { Message } from '../message.ts';
 import type { HttpClient, HttpReply } from './client.ts';
 import { mediaTypes } from './formats.ts';
@@ -28,24 +29,7 @@ export function createFormJournal(client: HttpClient): Journal {
     throw statusError(reply.status < 400 ? 502 : reply.status, client.url);
   }
 
-  return {
-    async append(messages) {
-      const results: AppendResult[] = [];
-      for (const message of messages) results.push(await appendOne(message));
-      return results;
-    },
-    // eslint-disable-next-line require-yield
-    async *read() {
-      throw unimplementedError(client.url);
-    },
-    // eslint-disable-next-line require-yield
-    async *follow() {
-      throw unimplementedError(client.url);
-    },
-    get: () => Promise.reject(unimplementedError(client.url)),
-    head: () => Promise.reject(unimplementedError(client.url)),
-    close: () => client.close(),
-  };
+  return createReferenceJournal({ url: client.url, appendOne, close: () => client.close() });
 }
 
 /** Any web server answers 200 to something; only the words of the reference tell of a message. */
@@ -55,14 +39,4 @@ function says({ text }: HttpReply, words: string): boolean {
   } catch {
     return false;
   }
-}
-
-function unimplementedError(url: string): MlogError {
-  return new MlogError(
-    'unimplemented',
-    `The logging service at ${url} lists texts and no entries.`,
-    {
-      hint: 'Ask for the list alone, or put `mlog serve logging` in its place.',
-    },
-  );
 }

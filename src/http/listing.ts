@@ -2,7 +2,7 @@ import Negotiator from 'negotiator';
 import { parseWholeNumber } from '../setting-kinds.ts';
 import { MlogError } from '../errors.ts';
 import type { Head, Journal } from '../journal/journal.ts';
-import { beyondError } from '../journal/gone.ts';
+import { checkSeen } from '../journal/gone.ts';
 import { selectEntries, selectLive, type Selection } from '../journal/select.ts';
 import { parseId } from '../message.ts';
 import { encodeEvents, type EventOptions } from './events.ts';
@@ -61,11 +61,6 @@ export function parseListing({ search, raw }: Request): Listing {
       hint: 'An id gives one entry; after, limit and last are of lists.',
     });
   }
-  if (listing.limit !== undefined && listing.last !== undefined) {
-    throw new MlogError('invalid_argument', 'The query has both limit and last.', {
-      hint: 'limit takes the first entries, last the last ones.',
-    });
-  }
   return listing;
 }
 
@@ -118,7 +113,7 @@ async function replyWithEvents(
   const { head, follow } = await selectLive(journal, listing);
   const { seen = 0 } = listing;
   // Here it would miss all that comes until then. A replica may not have come there yet.
-  if (seen > head.lastSeq && !options.isReplica) throw beyondError(seen, head);
+  if (!options.isReplica) checkSeen(seen, head);
   return {
     status: 200,
     type: mediaTypes.events,

@@ -106,11 +106,18 @@ export async function* followEntries(
 export async function readHead(client: HttpClient, path: string): Promise<Head> {
   const headers = { accept: mediaTypes.ndjson };
   const reply = await client.exchange({ method: 'HEAD', path, headers });
-  const lastSeq = Number.parseInt(reply.header('mlog-last-seq'), 10);
-  const firstSeq = Number.parseInt(reply.header('mlog-first-seq'), 10);
-  const isKnown = Number.isSafeInteger(firstSeq) && Number.isSafeInteger(lastSeq);
+  const head = toHead(reply);
+  const isKnown = Number.isSafeInteger(head.firstSeq) && Number.isSafeInteger(head.lastSeq);
   if (reply.status !== 200 || !isKnown) throw toMlogReplyError(reply, client.url);
-  return { firstSeq, lastSeq };
+  return head;
+}
+
+/** Where a list says that the journal stands; NaN for what it does not say. */
+export function toHead({ header }: Pick<HttpReply, 'header'>): Head {
+  return {
+    firstSeq: Number.parseInt(header('mlog-first-seq'), 10),
+    lastSeq: Number.parseInt(header('mlog-last-seq'), 10),
+  };
 }
 
 /** What a reply means that is not the wanted one. */

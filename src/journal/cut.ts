@@ -1,7 +1,7 @@
 import type { Entry } from '../message.ts';
 
 /** Small parts, so that a reader that takes little or nothing holds little. */
-const partMaxCount = 400;
+const partMaxCount = 200;
 const partMaxLength = 64 * 1024;
 
 /** Cuts a page into parts of so many entries and so much text at the most; a larger one is alone. */

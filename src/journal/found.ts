@@ -4,13 +4,14 @@ import type { Journal } from './journal.ts';
 /**
  * Gives the journal of a remote service of which it is found out, when it is first used, what it
  * speaks. What was found holds until a call fails or `find` has called `forget`, for the service may
- * be another one when it comes back. `release` closes what all that can be found stand on.
+ * be another one when it comes back. `release` closes what all that can be found stand on, once all
+ * calls through the gate have come out.
  */
 export function createFoundJournal(
   find: (forget: () => void) => Promise<Journal>,
   release: () => Promise<void>,
+  gate = createGate(),
 ): Journal {
-  const gate = createGate();
   const closing = new AbortController();
   let found: Promise<Journal> | undefined;
 

@@ -9,10 +9,12 @@ export function goneError(after: number, firstSeq: number): MlogError {
   });
 }
 
-/** The error for a position that the journal has never had. */
-export function beyondError(after: number, { firstSeq, lastSeq }: Head): MlogError {
-  return new MlogError('gone', `There is no entry ${after}: the journal ends at ${lastSeq}.`, {
-    hint: `The position is one of another journal; here the oldest entry has seq ${firstSeq}.`,
-    details: { firstSeq },
-  });
+/** Throws `gone` where a journal ends before an entry that was read from it: it is another one. */
+export function checkSeen(seen: number, { firstSeq, lastSeq }: Head): void {
+  if (seen > lastSeq) {
+    throw new MlogError('gone', `There is no entry ${seen}: the journal ends at ${lastSeq}.`, {
+      hint: `The position is one of another journal; here the oldest entry has seq ${firstSeq}.`,
+      details: { firstSeq },
+    });
+  }
 }

@@ -1,3 +1,4 @@
+import { MlogError } from '../errors.ts';
 import type { Entry } from '../message.ts';
 import { goneError } from './gone.ts';
 import type { Head, Journal } from './journal.ts';
@@ -8,7 +9,7 @@ export interface Selection {
   readonly after?: number | undefined;
   /** At most so many, the first ones. */
   readonly limit?: number | undefined;
-  /** At most so many, the last ones. */
+  /** At most so many, the last ones; not beside `limit`. */
   readonly last?: number | undefined;
 }
 
@@ -43,13 +44,18 @@ export async function selectLive(journal: Journal, selection: Selection): Promis
 
 async function selectStart(
   journal: Journal,
-  { after, last = Infinity }: Selection,
+  { after, limit, last }: Selection,
 ): Promise<{ head: Head; from: number }> {
+  if (limit !== undefined && last !== undefined) {
+    throw new MlogError('invalid_argument', 'There are both limit and last.', {
+      hint: 'limit takes the first entries, last the last ones.',
+    });
+  }
   const head = await journal.head();
   const oldest = head.firstSeq - 1;
   // Whoever names a position has the entries before it, and must not miss the next one.
   if (after !== undefined && after < oldest) throw goneError(after, head.firstSeq);
-  return { head, from: Math.max(after ?? oldest, head.lastSeq - last) };
+  return { head, from: Math.max(after ?? oldest, head.lastSeq - (last ?? Infinity)) };
 }
 
 async function* takeFirst(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
 import { byteCount, type Entry } from '../message.ts';
-import { beyondError } from './gone.ts';
+import { checkSeen } from './gone.ts';
 import type { FollowRange, Journal } from './journal.ts';
 import { createNotice } from './notice.ts';
 
@@ -122,10 +122,9 @@ class SharedTail {
   async #run(after: number): Promise<void> {
     const { signal } = this.#stop;
     let position = after;
-    while (!signal.aborted) {
+    for (let isAgain = false; !signal.aborted; isAgain = true) {
       try {
-        const head = await this.#journal.head();
-        if (head.lastSeq < position) throw beyondError(position, head);
+        if (isAgain) checkSeen(position, await this.#journal.head());
         for await (const entries of this.#journal.follow({ after: position, signal })) {
           this.#add(entries);
           position = entries.at(-1)!.seq;

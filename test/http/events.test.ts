@@ -67,7 +67,9 @@ describe('entries as server-sent events', () => {
 
   it('come in small pieces', async () => {
     const pieces = await collect(encodeEvents(each([entriesFrom(1, 950)]), running));
-    expect(pieces.map((piece) => piece.split('data: ').length - 1)).toEqual([0, 400, 400, 150]);
+    expect(pieces.map((piece) => piece.split('data: ').length - 1)).toEqual([
+      0, 200, 200, 200, 200, 150,
+    ]);
     const large = entriesFrom(1, 5).map((entry) => ({ ...entry, txt: 'x'.repeat(40_000) }));
     const alone = await collect(encodeEvents(each([large]), running));
     expect(alone.map((piece) => piece.split('data: ').length - 1)).toEqual([0, 1, 1, 1, 1, 1]);

@@ -60,11 +60,6 @@ export function loggingMethods(
 
   async function* read(bytes: Buffer, { gone, stopping }: CallSignals): AsyncGenerator<Buffer> {
     const { follow, ...selection } = decodeReadRequest(bytes);
-    if (selection.limit !== undefined && selection.last !== undefined) {
-      throw new MlogError('invalid_argument', 'There are both limit and last.', {
-        hint: 'limit takes the first entries, last the last ones.',
-      });
-    }
     const pages = follow
       ? (await selectLive(journal, selection)).follow(AbortSignal.any([gone, stopping]))
       : (await selectEntries(journal, selection)).pages;
