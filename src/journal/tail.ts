@@ -22,8 +22,8 @@ const reconnectMs = 500;
 
 /**
  * Lets any number of followers share one `follow` of the journal below, which goes on as long as
- * there is one of them. When it breaks off, as it does with a service that is started again, it is
- * taken up where it was and the followers notice nothing.
+ * there is one of them. When it breaks off, or what a follower reads for itself, as it does with a
+ * service that is started again, it is taken up where it was and the followers notice nothing.
  */
 export function withTail(journal: Journal): Journal {
   const notice = createNotice();
@@ -56,13 +56,14 @@ export function withTail(journal: Journal): Journal {
           const seen = notice.count;
           if (position < tail.after) {
             const before = position;
-            const range = { after: position, limit: tail.after - position };
-            for await (const page of journal.read(range)) {
+            const upTo = tail.after;
+            const read = (from: number) => journal.read({ after: from, limit: upTo - from });
+            for await (const page of takenUp(journal, position, signal, read)) {
               yield page;
               position = page.at(-1)!.seq;
               if (signal.aborted) return;
             }
-            if (position === before) throw lostError(position);
+            if (position === before && !signal.aborted) throw lostError(position);
             continue;
           }
           const page = tail.pageBehind(position);
@@ -83,6 +84,32 @@ export function withTail(journal: Journal): Journal {
       await journal.close();
     },
   };
+}
+
+/**
+ * Gives pages from a journal that may be gone for a while: what breaks off is opened again where it
+ * was, until it comes to its end. Throws what trying again does not mend.
+ */
+async function* takenUp(
+  journal: Journal,
+  after: number,
+  signal: AbortSignal,
+  open: (after: number) => AsyncIterable<Page>,
+): AsyncGenerator<Page> {
+  let position = after;
+  for (let isAgain = false; !signal.aborted; isAgain = true) {
+    try {
+      if (isAgain) checkSeen(position, await journal.head());
+      for await (const page of open(position)) {
+        yield page;
+        position = page.at(-1)!.seq;
+      }
+      return;
+    } catch (error) {
+      if (!toMlogError(error).retryable) throw error;
+    }
+    await sleep(reconnectMs, undefined, { signal }).catch(() => {});
+  }
 }
 
 function lostError(seq: number): MlogError {
@@ -121,25 +148,20 @@ class SharedTail {
 
   async #run(after: number): Promise<void> {
     const { signal } = this.#stop;
-    let position = after;
-    for (let isAgain = false; !signal.aborted; isAgain = true) {
-      try {
-        if (isAgain) checkSeen(position, await this.#journal.head());
-        for await (const entries of this.#journal.follow({ after: position, signal })) {
-          this.#add(entries);
-          position = entries.at(-1)!.seq;
-          this.#onChange();
-          await sleep(gatherMs);
-        }
-      } catch (thrown) {
-        const error = toMlogError(thrown);
-        if (!error.retryable) {
-          this.failure = error;
-          this.#onChange();
-          return;
-        }
+    const journal = this.#journal;
+    const follow = async function* (from: number): AsyncGenerator<Page> {
+      yield* journal.follow({ after: from, signal });
+      throw new MlogError('unavailable', 'What is followed has stopped.');
+    };
+    try {
+      for await (const entries of takenUp(journal, after, signal, follow)) {
+        this.#add(entries);
+        this.#onChange();
+        await sleep(gatherMs);
       }
-      if (!signal.aborted) await sleep(reconnectMs, undefined, { signal }).catch(() => {});
+    } catch (error) {
+      this.failure ??= toMlogError(error);
+      this.#onChange();
     }
   }
 

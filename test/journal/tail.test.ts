@@ -127,6 +127,42 @@ describe('withTail', () => {
     expect(below.follows).toEqual([10, 15, 25]);
   });
 
+  it('takes up what a follower reads for itself, too', async () => {
+    await append(10);
+    const { journal: whole } = below;
+    const breaks = [3, 6];
+    const read = async function* ({ after, limit }: ReadRange) {
+      const at = breaks.shift() ?? Infinity;
+      for await (const page of whole.read({ after, limit })) {
+        const kept = page.filter(({ seq }) => seq <= at);
+        if (kept.length > 0) yield kept;
+        if (kept.length < page.length) throw new MlogError('unavailable', 'It was killed.');
+      }
+    };
+    const follower = startFollower(withTail({ ...whole, read }));
+    await follower.got(10);
+    await append(1);
+    await follower.got(11);
+    expect(follower.seqs()).toEqual(seqsFrom(1, 11));
+    expect(below.reads.map(({ after }) => after)).toEqual([0, 3, 6]);
+    expect(await follower.stop()).toBeUndefined();
+  });
+
+  it('tells who reads for itself that another journal is there now', async () => {
+    await append(10);
+    const other = openMemoryJournal();
+    let now = below.journal;
+    // eslint-disable-next-line typescript/require-await
+    const read = async function* (range: ReadRange) {
+      yield* now.read({ ...range, limit: 5 });
+      now = other;
+      throw new MlogError('unavailable', 'It was killed.');
+    };
+    const follower = startFollower(withTail({ ...below.journal, head: () => now.head(), read }));
+    expect(await follower.ended).toMatchObject({ code: 'gone' });
+    expect(follower.seqs()).toEqual(seqsFrom(1, 5));
+  });
+
   it.each([goneError(3, 9), new MlogError('data_loss', 'Entry 12 is damaged.')])(
     'tells all followers what cannot be taken up again: $code',
     async (failure) => {
