@@ -8,6 +8,8 @@ export interface Closeable {
 
 /** How a process runs until it is told to stop. */
 export interface RunOptions {
+  /** Starts all that runs. */
+  readonly start: () => Promise<void>;
   /** Closes all that runs, in the reverse order of its start. */
   readonly stop: () => Promise<void>;
   /** Rejects when the process can do its work no longer. */
@@ -17,15 +19,17 @@ export interface RunOptions {
 }
 
 /**
- * Waits for SIGTERM or SIGINT, then stops in order: whoever was accepted is answered first. A
- * second signal ends the process at once, unless it comes within half a second: Ctrl-C comes from
+ * Starts, waits for SIGTERM or SIGINT, and stops in order: whoever was accepted is answered first.
+ * A signal is heard from the start on: whoever reads that it is ready may send one at once. A second signal ends the process at once, unless it comes within half a second: Ctrl-C comes from
  * the terminal and from npm. When `failed` rejects, whoever waits is told so, within
  * half a second, and its error is thrown. Throws `failed_precondition` when a stop takes too long.
  */
 export async function runUntilStopped(options: RunOptions): Promise<void> {
-  const { stop, failed, shutdownTimeoutMs, logger } = options;
+  const { start, stop, failed, shutdownTimeoutMs, logger } = options;
+  const signalled = nextSignal();
   try {
-    const signal = await Promise.race([nextSignal(), failed]);
+    await start();
+    const signal = await Promise.race([signalled, failed]);
     logger.info({ signal }, 'Stopping');
     await Promise.race([stop(), failed, deadline(shutdownTimeoutMs)]);
     logger.info('Stopped');

@@ -47,8 +47,12 @@ export async function serveWorkers(flags: Readonly<Record<string, unknown>>): Pr
     if (!stopping) await keepWorker();
   }
 
-  const kept = Array.from({ length: workers }, keepWorker);
+  let kept: Promise<void>[] = [];
   await runUntilStopped({
+    start() {
+      kept = Array.from({ length: workers }, keepWorker);
+      return Promise.resolve();
+    },
     async stop() {
       stopping = true;
       for (const worker of running) worker.process.kill('SIGTERM');

@@ -53,22 +53,13 @@ export async function serve(
     setTimeout(() => stopping.abort(), settings.shutdownTimeoutMs - lastWordsMs).unref();
     return closeInReverse(started.things);
   };
-  try {
-    await starters[role ?? 'all'](
-      { settings, logger, onFatal, stopping: stopping.signal },
-      started,
-    );
-  } catch (error) {
-    await stop();
-    throw error;
+  async function start(): Promise<void> {
+    const context = { settings, logger, onFatal, stopping: stopping.signal };
+    await starters[role ?? 'all'](context, started);
+    logger.info({ version: manifest.version, ...started.facts }, 'Ready');
   }
-  logger.info({ version: manifest.version, ...started.facts }, 'Ready');
-  await runUntilStopped({
-    stop,
-    failed,
-    shutdownTimeoutMs: settings.shutdownTimeoutMs,
-    logger,
-  });
+  const { shutdownTimeoutMs } = settings;
+  await runUntilStopped({ start, stop, failed, shutdownTimeoutMs, logger });
   // A worker's channel to its keeper would hold the process.
   process.disconnect?.();
 }
