@@ -34,10 +34,10 @@ export type Sandbox = {
   close: () => Promise<void>;
 };
 
-/** Makes a sandbox; `beforeEach` gives its `close` back to vitest. */
-export const openSandbox = async (): Promise<Sandbox> => {
+/** Makes a sandbox whose programs have more in their environment; `beforeEach` gives its `close` back to vitest. */
+export const openSandbox = async (more: NodeJS.ProcessEnv = {}): Promise<Sandbox> => {
   const { path, remove } = await temporaryFolder();
-  const env = { HOME: path, XDG_DATA_HOME: join(path, 'data') };
+  const env = { HOME: path, XDG_DATA_HOME: join(path, 'data'), ...more };
   const store = `file:${join(path, 'mlog.db')}`;
   const deferred: (() => unknown)[] = [];
 
@@ -68,8 +68,8 @@ export const openSandbox = async (): Promise<Sandbox> => {
         messages: toService(program, 'messages'),
       };
     },
-    run: async (args, { env: more, ...options } = {}) => {
-      const run = await runProgram(args, { ...options, env: { ...env, ...more }, cwd: path });
+    run: async (args, { env: own, ...options } = {}) => {
+      const run = await runProgram(args, { ...options, env: { ...env, ...own }, cwd: path });
       if (!/\n\s+at /.test(run.stderr)) return run;
       throw new Error(`mlog ${args.join(' ')} printed a stack trace:\n${run.stderr}`);
     },
