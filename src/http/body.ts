@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { MlogError } from '../errors.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
+import type { BodyRequest } from './request.ts';
 
 /** What a request body may be and how long it may take. */
 export interface BodyLimits {
@@ -17,7 +18,7 @@ export function bodyMaxBytesOf(txtMaxBytes: number): number {
  * Reads a request body to its end. Throws `too_large`, `deadline_exceeded`, `cancelled` when the
  * client goes away, and `unsupported_media_type` for an encoded body.
  */
-export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buffer> {
   checkEncoding(request);
   const { bodyMaxBytes, requestTimeoutMs } = limits;
   return new Promise((resolve, reject) => {
@@ -29,18 +30,18 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
 
     function fail(error: MlogError): void {
       bodies.delete(late);
-      request.off('data', onData).off('end', onEnd);
-      // What still comes is read and dropped, so that the client gets to read the reply.
-      request.resume();
+      // So that the client gets to read the reply.
+      request.dropBody();
       reject(error);
     }
-    function onData(chunk: Buffer): void {
-      gathered.add(chunk);
-      if (gathered.length > bodyMaxBytes) fail(tooLargeError(bodyMaxBytes));
-    }
-    function onEnd(): void {
-      bodies.delete(late);
-      resolve(gathered.take());
+    function onBody(piece: Buffer | null): void {
+      if (piece === null) {
+        bodies.delete(late);
+        resolve(gathered.take());
+      } else {
+        gathered.add(piece);
+        if (gathered.length > bodyMaxBytes) fail(tooLargeError(bodyMaxBytes));
+      }
     }
     function onClose(): void {
       // It closes after its end, too; to stop listening for that would cost more.
@@ -52,7 +53,7 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
     }
     bodies.add(late);
     watchBodies();
-    request.on('data', onData).on('end', onEnd).on('close', onClose);
+    request.on('close', onClose).listenToBody(onBody);
   });
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { hasErrno, MlogError, toMlogError } from '../errors.ts';
 import { listen } from '../listen.ts';
@@ -7,12 +7,13 @@ import type { Logger } from '../observe/logger.ts';
 import { watchConnections, type Connections } from './connections.ts';
 import { mediaTypes } from './formats.ts';
 import { toProblem } from './problem.ts';
+import { BodyRequest } from './request.ts';
 import { writeRefusal, writeReply, type ReaderLimits, type Reply } from './reply.ts';
 
 /** A request as a handler sees it. */
 export interface Request {
   /** Node's own request, for the headers and the body. */
-  readonly raw: IncomingMessage;
+  readonly raw: BodyRequest;
   /** What stands behind the question mark of the target. */
   readonly search: string;
   /** Aborted when the server stops: what has no end of its own ends then. */
@@ -66,6 +67,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const server = createServer(
     {
+      IncomingMessage: BodyRequest,
       maxHeaderSize: 16 * 1024,
       headersTimeout: limits.headersTimeoutMs,
       keepAliveTimeout: limits.keepAliveTimeoutMs,
@@ -92,7 +94,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     refuseMalformed(error, socket as Socket, connections),
   );
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answer(request: BodyRequest, response: ServerResponse): Promise<void> {
     try {
       // One request a connection at a time: the replies to others would wait in memory.
       const before = connections.enter(request.socket, response);
@@ -108,7 +110,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }
   }
 
-  function writeError(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+  function writeError(request: BodyRequest, response: ServerResponse, thrown: unknown): void {
     const error = toMlogError(thrown);
     const { code, message, cause } = error;
     const facts = { method: request.method, url: request.url, code };
@@ -148,7 +150,7 @@ const quietGraceMs = 500;
 
 function route(
   routes: ReadonlyMap<string, Route>,
-  raw: IncomingMessage,
+  raw: BodyRequest,
   stopping: AbortSignal,
 ): Promise<Reply> | Reply {
   if (raw.rawHeaders.length > 2 * headersMaxCount) {
