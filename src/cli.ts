@@ -18,7 +18,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 async function run(argv: readonly string[]): Promise<void> {
   try {
-    await createProgram().parseAsync(argv);
+    await createProgram(argv[2]).parseAsync(argv);
   } catch (error) {
     // Help and version come this way too.
     if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
@@ -39,7 +39,16 @@ function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-function createProgram(): Command {
+const commands = new Map([
+  ['serve', addServe],
+  ['send', addSend],
+  ['list', addList],
+  ['verify', addVerify],
+  ['backup', addBackup],
+]);
+
+/** Makes the parser of a command, or of all where it is none of them: to make one takes 0.5 ms. */
+function createProgram(called = ''): Command {
   const program = new Command('mlog')
     .description('A small durable message log: on disk before it answers, one id is one message.')
     .version(manifest.version)
@@ -61,11 +70,8 @@ Examples:
   mlog send "Its me"                                a message by mlog; prints its id
   mlog list                                         the messages, a line each`,
     );
-  addServe(program);
-  addSend(program);
-  addList(program);
-  addVerify(program);
-  addBackup(program);
+  const add = commands.get(called);
+  for (const one of add ? [add] : commands.values()) one(program);
   return program;
 }
 
@@ -228,16 +234,10 @@ function addSettings(command: Command, readers: readonly Reader[]): void {
 }
 
 function toOption(name: SettingName, offered: readonly Reader[]): Option {
-  const {
-    placeholder,
-    help,
-    default: byDefault,
-    defaultText = byDefault,
-    readers,
-  } = settingOf(name);
+  const { placeholder, help, default: value, defaultText = value, readers } = settingOf(name);
   const knowing = offered.filter((reader) => readers.includes(reader));
-  const limits = knowing.length < offered.length ? [toLimits(knowing)] : [];
-  const facts = [`default ${String(defaultText)}, ${variableOf(name)}`, ...limits].join('; ');
+  const limits = knowing.length < offered.length ? `; ${toLimits(knowing)}` : '';
+  const facts = `default ${String(defaultText)}, ${variableOf(name)}${limits}`;
   return new Option(`${flagOf(name)} ${placeholder}`, `${help} (${facts})`);
 }
 

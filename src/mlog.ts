@@ -1,9 +1,3 @@
-import { isMainThread } from 'node:worker_threads';
+import { main } from './cli.ts';
 
-// The one bundled file is the program and, on a worker thread, the SQLite connection of the store.
-if (isMainThread) {
-  const { main } = await import('./cli.ts');
-  await main(process.argv);
-} else {
-  await import('./store/sqlite-worker.ts');
-}
+await main(process.argv);

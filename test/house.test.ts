@@ -113,7 +113,8 @@ function storeyOf(path: string): { level: number; room: string } {
 function isRoomOf(packageName: string, path: string): boolean {
   const room = rooms[packageName]!;
   if (room.endsWith('/')) return path.startsWith(room);
-  return path === room || path === `${dirname(room)}/undici.d.ts`;
+  const beside = [room, `${dirname(room)}/packages.ts`, `${dirname(room)}/undici.d.ts`];
+  return beside.includes(path);
 }
 
 function mayImport(from: string, to: string): boolean {

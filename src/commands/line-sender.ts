@@ -6,7 +6,7 @@ import { splitLines } from '../http/lines.ts';
 import { createNotice } from '../journal/notice.ts';
 import type { RetryOptions } from '../journal/retry.ts';
 import type { Message } from '../message.ts';
-import { facadeError } from './facade-client.ts';
+import { facadeError } from './facade-error.ts';
 import { remark } from './print.ts';
 
 /** A message and the line of the input that it stands in. */

@@ -8,7 +8,8 @@ import { checkSeen } from '../journal/gone.ts';
 import { toVisible } from '../observe/visible.ts';
 import { openCursor } from './cursor.ts';
 import { createEntryPrinter, type EntryPrinter } from './entry-printer.ts';
-import { facadeError, withFacade } from './facade-client.ts';
+import { withFacade } from './facade-client.ts';
+import { facadeError } from './facade-error.ts';
 import { listAndFollow } from './list-follow.ts';
 import { print } from './print.ts';
 

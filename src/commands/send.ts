@@ -1,12 +1,12 @@
 import { buffer } from 'node:stream/consumers';
 import { readSettings } from '../config.ts';
 import { MlogError } from '../errors.ts';
-import type { HttpClient } from '../http/client.ts';
 import { decodeText, mediaTypes } from '../http/formats.ts';
+import { createLoneClient, type LoneClient } from '../http/lone-client.ts';
 import { retry } from '../journal/retry.ts';
 import { createId, parseMessage, type Message } from '../message.ts';
 import { toVisible } from '../observe/visible.ts';
-import { facadeError, withFacade } from './facade-client.ts';
+import { facadeError } from './facade-error.ts';
 import { print, printJson, remark } from './print.ts';
 
 /** What `mlog send` may be told beside the settings. */
@@ -23,20 +23,19 @@ export async function send(words: readonly string[], options: SendOptions): Prom
   // The id is made before the first attempt and kept through all of them: a repeat stores nothing.
   const message = parseMessage(options.id ?? createId(), txt, { txtMaxBytes: Infinity });
 
-  await withFacade(settings, async (client) => {
-    const sent = await retry(() => post(client, message), {
-      attemptsMax,
-      retryDelayMs,
-      onFailedAttempt(error, attempt) {
-        if (error.retryable && attempt < attemptsMax) {
-          remark(`Attempt ${attempt} of ${attemptsMax} failed: ${error.message}`);
-        }
-      },
-    }).catch((error: unknown) => {
-      throw withId(error, message.id);
-    });
-    await (options.json ? printJson(sent) : print(`${toVisible(sent.id)}\n`));
+  const client = createLoneClient(settings.url, settings);
+  const sent = await retry(() => post(client, message), {
+    attemptsMax,
+    retryDelayMs,
+    onFailedAttempt(error, attempt) {
+      if (error.retryable && attempt < attemptsMax) {
+        remark(`Attempt ${attempt} of ${attemptsMax} failed: ${error.message}`);
+      }
+    },
+  }).catch((error: unknown) => {
+    throw withId(error, message.id);
   });
+  await (options.json ? printJson(sent) : print(`${toVisible(sent.id)}\n`));
 }
 
 /** Names the id in the error, with which the person may send the message again. */
@@ -51,7 +50,7 @@ interface Sent extends Message {
 }
 
 /** Posts the form that every facade understands; the reference makes an id of its own. */
-async function post(client: HttpClient, { id, txt }: Message): Promise<Sent> {
+async function post(client: LoneClient, { id, txt }: Message): Promise<Sent> {
   const reply = await client.exchange({
     method: 'POST',
     path: '/',

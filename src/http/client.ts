@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import request from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
-import { hasErrno, MlogError } from '../errors.ts';
+import type { MlogError } from '../errors.ts';
+import { replyMaxBytes, silentError, toClientError, tooLongError } from './client-error.ts';
 
 /** How to reach a service. */
 export interface HttpClientOptions {
@@ -53,9 +54,6 @@ export interface HttpClient {
   stream(options: HttpStreamOptions): Promise<HttpStream>;
   close(): Promise<void>;
 }
-
-/** More than the largest reply to an append: 10,000 result lines with ids of 256 bytes. */
-const replyMaxBytes = 16 * 1024 * 1024;
 
 /** Opens a client of the service at an http(s) URL; connects when first used, follows no redirect. */
 export function openHttpClient(url: string, { timeoutMs }: HttpClientOptions): HttpClient {
@@ -156,8 +154,7 @@ class Exchange {
     this.#bytes += chunk.length;
     this.#chunks.push(chunk);
     if (this.#bytes <= replyMaxBytes) return;
-    const error = `The reply is larger than ${replyMaxBytes} bytes.`;
-    controller.abort(new MlogError('unavailable', error));
+    controller.abort(tooLongError());
   }
 
   onResponseEnd(): void {
@@ -192,31 +189,4 @@ async function* decode(body: Response['body'], url: string): AsyncGenerator<stri
 
 function cancel(body: Response['body']): void {
   body.once('error', () => {}).destroy();
-}
-
-function toClientError(error: unknown, url: string): MlogError {
-  if (error instanceof MlogError) return error;
-  if (error instanceof Error && error.name === 'TimeoutError') return silentError(error, url);
-  if (
-    hasErrno(error, 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT')
-  ) {
-    return silentError(error, url);
-  }
-  if (hasErrno(error, 'ECONNREFUSED')) {
-    return new MlogError('unavailable', `Nothing listens at ${url}.`, {
-      hint: 'Is it started, and is that its address?',
-      cause: error,
-    });
-  }
-  if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) {
-    return new MlogError('unavailable', `The host of ${url} is not known.`, { cause: error });
-  }
-  const reason = error instanceof Error ? error.message : String(error);
-  return new MlogError('unavailable', `The connection to ${url} failed: ${reason}.`, {
-    cause: error,
-  });
-}
-
-function silentError(cause: unknown, url: string): MlogError {
-  return new MlogError('deadline_exceeded', `No reply from ${url} in time.`, { cause });
 }

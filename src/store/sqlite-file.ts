@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { open, readlink, realpath, rm, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { hasErrno, MlogError } from '../errors.ts';
+import { MlogError } from '../errors.ts';
 import {
   applicationId,
   createStoreFile,
@@ -12,6 +12,7 @@ import {
 } from './sqlite-create.ts';
 import { damagedError, formatError, toOpenError, unreadableError } from './sqlite-errors.ts';
 import { openDatabase, resultCode, resultCodes, type Database } from './sqlite-driver.ts';
+import { realPathOf } from './sqlite-path.ts';
 
 /** A store file that is open. */
 export interface OpenedStore {
@@ -73,25 +74,6 @@ export async function openStoreToVerify(
     if (isSpace) throw unreadableError(error, path);
     throw toOpenError(error, path);
   }
-}
-
-/**
- * Follows the links to a store: SQLite keeps the log beside the file itself, not beside a link to
- * it. A path where nothing is yet stays as it is.
- */
-export async function realPathOf(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (!hasErrno(error, 'ENOENT')) throw error;
-  }
-  const target = await readlink(path).catch(() => undefined);
-  if (target === undefined) return path;
-  throw new MlogError(
-    'failed_precondition',
-    `The store ${path} is a link to ${target}, where nothing is.`,
-    { hint: 'Bring the file or its disk back, or remove the link to begin an empty store.' },
-  );
 }
 
 async function checkPresence(path: string): Promise<void> {

@@ -6,7 +6,7 @@ import { MlogError } from '../errors.ts';
 import { withFollow } from '../journal/follow.ts';
 import type { Head, ReadRange, Store } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
-import { realPathOf } from './sqlite-file.ts';
+import { realPathOf } from './sqlite-path.ts';
 import { Readers, startRetention } from './sqlite-retention.ts';
 import type { VerifyReport } from './sqlite-verify.ts';
 import {
@@ -33,13 +33,11 @@ export interface SqliteOptions {
   readonly retainAge?: number | undefined;
 }
 
-/**
- * The file that the thread runs: this program itself. Sources run by a test have no bundle of
- * their own and use the built one.
- */
-const program = import.meta.url.endsWith('.ts')
-  ? new URL('../../dist/mlog.js', import.meta.url)
-  : new URL(import.meta.url);
+/** What the thread runs. Sources run by a test have no bundle of their own and use the built one. */
+const program = new URL(
+  import.meta.url.endsWith('.ts') ? '../../dist/sqlite-worker.js' : 'sqlite-worker.js',
+  import.meta.url,
+);
 
 /**
  * Opens a journal in a SQLite file, made if it is not there. Throws `failed_precondition` where

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,15 +32,18 @@ export type Builds = {
 export const openBuilds = async (): Promise<Builds> => {
   await runCommand('npm', ['run', '--silent', 'build'], { cwd: root });
   const folder = await mkdtemp(join(tmpdir(), 'mlog-builds-'));
-  const bundle = await readFile(join(root, 'dist', 'mlog.js'), 'utf8');
+  const names = (await readdir(join(root, 'dist'))).filter((name) => /\.c?js$/.test(name));
+  const whole: Texts = {};
+  for (const name of names) whole[name] = await readFile(join(root, 'dist', name), 'utf8');
   let count = 0;
 
-  const lay = async (text: string): Promise<Build> => {
+  const lay = async (texts: Texts): Promise<Build> => {
     count += 1;
     const place = join(folder, String(count));
     await mkdir(join(place, 'dist'), { recursive: true });
-    await writeFile(join(place, 'dist', 'mlog.js'), text);
-    await cp(join(root, 'dist', 'grpc.cjs'), join(place, 'dist', 'grpc.cjs'));
+    for (const [name, text] of Object.entries(texts)) {
+      await writeFile(join(place, 'dist', name), text);
+    }
     await cp(join(root, 'bin'), join(place, 'bin'), { recursive: true });
     await cp(join(root, 'package.json'), join(place, 'package.json'));
     await symlink(join(root, 'node_modules'), join(place, 'node_modules'));
@@ -48,17 +51,22 @@ export const openBuilds = async (): Promise<Builds> => {
   };
 
   return {
-    whole: await lay(bundle),
-    breakWith: (patches) => lay(patches.reduce(applyPatch, bundle)),
+    whole: await lay(whole),
+    breakWith: (patches) => lay(patches.reduce(applyPatch, whole)),
     close: () => rm(folder, { recursive: true, force: true }),
   };
 };
 
-const applyPatch = (text: string, { find, replace, times = 1 }: Patch): string => {
-  const pieces = text.split(find);
-  const found = pieces.length - 1;
-  if (found === times) return pieces.join(replace);
-  throw new Error(
-    `A control is out of date: ${find} is in the program ${found} times, not ${times}`,
-  );
+/** The files of the program, by their names. */
+type Texts = Record<string, string>;
+
+const applyPatch = (texts: Texts, { find, replace, times = 1 }: Patch): Texts => {
+  const pieces = Object.entries(texts).map(([name, text]) => [name, text.split(find)] as const);
+  const found = pieces.reduce((sum, [, parts]) => sum + parts.length - 1, 0);
+  if (found !== times) {
+    throw new Error(
+      `A control is out of date: ${find} is in the program ${found} times, not ${times}`,
+    );
+  }
+  return Object.fromEntries(pieces.map(([name, parts]) => [name, parts.join(replace)]));
 };

@@ -125,9 +125,8 @@ export const proof: Proof = {
       catches: 'gaps to a follower',
       patches: [
         {
-          find: 'for await (const entries of this.#journal.follow({ after: position, signal })) {',
-          replace: `if (position > after) position = (await this.#journal.head()).lastSeq;
-          for await (const entries of this.#journal.follow({ after: position, signal })) {`,
+          find: 'if (isAgain) checkSeen(position, await journal.head());',
+          replace: 'if (isAgain) position = (await journal.head()).lastSeq;',
         },
       ],
     },

@@ -1,7 +1,15 @@
 import { MlogError, toMlogError } from '../../errors.ts';
 import { bodyMaxBytesOf, readBody, streamBody } from '../../http/body.ts';
 import type { EventOptions } from '../../http/events.ts';
-import { decodeText, mediaTypes, parseForm, parseJson, type Fields } from '../../http/formats.ts';
+import {
+  decodeText,
+  mediaTypes,
+  parseForm,
+  parseJson,
+  toJsonLine,
+  toMessageLine,
+  type Fields,
+} from '../../http/formats.ts';
 import { splitBytes } from '../../http/lines.ts';
 import { healthRoutes, type Check } from '../../http/health.ts';
 import { readIdempotencyKey } from '../../http/idempotency-key.ts';
@@ -43,7 +51,7 @@ export function facadeRoutes(
   const { requestTimeoutMs, txtMaxBytes, heartbeatMs } = limits;
   const bodyMaxBytes = bodyMaxBytesOf(txtMaxBytes);
 
-  function sendOne(parseFields: (bytes: Buffer) => Fields, toBody = toMessage): Handler {
+  function sendOne(parseFields: (bytes: Buffer) => Fields, toBody = toMessageLine): Handler {
     return async ({ raw }) => {
       const fields = parseFields(await readBody(raw, { bodyMaxBytes, requestTimeoutMs }));
       if (fields.txt === undefined || fields.txt === '') return json(400, 'No message');
@@ -70,7 +78,7 @@ export function facadeRoutes(
         return list(parseListing(request), upstream, { heartbeatMs, stopping });
       },
       POST: byMediaType({
-        [mediaTypes.form]: sendOne(parseForm, upstream.tellsStatus ? toStatus : toMessage),
+        [mediaTypes.form]: sendOne(parseForm, upstream.tellsStatus ? toStatusLine : toMessageLine),
         [mediaTypes.json]: sendOne((bytes) => parseJson(decodeText(bytes))),
         [mediaTypes.text]: sendOne((bytes) => ({ txt: decodeText(bytes) })),
         [mediaTypes.ndjson]: sendMany,
@@ -79,25 +87,22 @@ export function facadeRoutes(
   };
 }
 
-function toMessage({ id, txt }: Message): object {
-  return { id, txt };
-}
-
 /** A repeat is answered as the first one was; a header tells that it is one. */
-function toStatus({ id }: Message): object {
-  return { id, status: 'Logged' };
+function toStatusLine({ id }: Message): string {
+  return toJsonLine({ id, status: 'Logged' });
 }
 
 function send(
   service: FacadeService,
   fields: Fields,
   key: string | undefined,
-  toBody: (message: Message) => object,
+  toBody: (message: Message) => string,
 ): Promise<Reply> {
   return service.send(service.parse(fields, key)).then((sent) => {
     // Under an id that was made here only an attempt of ours can have come before.
     const isReplay = sent.isRepeat && (key !== undefined || fields.id !== undefined);
-    return json(200, toBody(sent), isReplay ? { 'Idempotent-Replayed': 'true' } : undefined);
+    const headers = isReplay ? { 'Idempotent-Replayed': 'true' } : undefined;
+    return { status: 200, type: mediaTypes.json, headers, body: toBody(sent) };
   }, toUnknownReply);
 }
 

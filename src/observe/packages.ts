@@ -1,0 +1,4 @@
+import pino from 'pino';
+
+/** What `dist/pino.cjs` holds, as `grpc/packages.ts` says of its own. */
+export { pino };
