@@ -34,7 +34,10 @@ function withOwnAttempts(
   logger: Logger,
   stopping: AbortSignal,
 ): Journal {
-  const retried = withRetry(withBatch(withTail(remote), settings), {
+  const tailed = withTail(remote, ({ code, message }) => {
+    logger.warn({ code }, `Following waits for the logging service: ${message}`);
+  });
+  const retried = withRetry(withBatch(tailed, settings), {
     attemptsMax: settings.attemptsMax,
     retryDelayMs: settings.retryDelayMs,
     stopping,
