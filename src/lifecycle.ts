@@ -19,23 +19,34 @@ export interface RunOptions {
 }
 
 /**
- * Starts, waits for SIGTERM or SIGINT, and stops in order: whoever was accepted is answered first.
- * A signal is heard from the start on: whoever reads that it is ready may send one at once. A second signal ends the process at once, unless it comes within half a second: Ctrl-C comes from
- * the terminal and from npm. When `failed` rejects, whoever waits is told so, within
- * half a second, and its error is thrown. Throws `failed_precondition` when a stop takes too long.
+ * Starts, waits for SIGTERM or SIGINT, and stops in order: whoever was accepted is answered first. A
+ * signal is heard from the start on, for whoever reads that it is ready may send one at once. A
+ * second signal ends the process at once, unless it comes within half a second: Ctrl-C comes from
+ * the terminal and from npm.
+ *
+ * When the start fails, what was started is closed and its error is thrown. When `failed` rejects,
+ * whoever waits is told so, within half a second, and its error is thrown. Throws
+ * `failed_precondition` when a stop takes too long, or a start that a signal is to end.
  */
 export async function runUntilStopped(options: RunOptions): Promise<void> {
   const { start, stop, failed, shutdownTimeoutMs, logger } = options;
-  const signalled = nextSignal();
+  const { signalled, forget } = listenForSignal();
+  let graceMs = shutdownTimeoutMs;
   try {
-    await start();
+    const late = signalled.then(() => deadline(shutdownTimeoutMs));
+    // After the start it means nothing.
+    late.catch(() => {});
+    await Promise.race([start(), failed, late]);
+    graceMs = failureGraceMs;
     const signal = await Promise.race([signalled, failed]);
     logger.info({ signal }, 'Stopping');
     await Promise.race([stop(), failed, deadline(shutdownTimeoutMs)]);
     logger.info('Stopped');
   } catch (error) {
-    await Promise.race([stop(), deadline(failureGraceMs)]).catch(() => {});
+    await Promise.race([stop(), deadline(graceMs)]).catch(() => {});
     throw error;
+  } finally {
+    forget();
   }
 }
 
@@ -46,18 +57,19 @@ const signals = ['SIGTERM', 'SIGINT'] as const;
 /** One Ctrl-C comes twice where npm or a keeper of workers hands it on. */
 const repeatGraceMs = 500;
 
-/** Resolves with the first signal and lets a later one act as if nobody listened. */
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    function onSignal(signal: NodeJS.Signals): void {
-      setTimeout(stopListening, repeatGraceMs).unref();
-      resolve(signal);
-    }
-    function stopListening(): void {
-      for (const name of signals) process.off(name, onSignal);
-    }
-    for (const name of signals) process.on(name, onSignal);
-  });
+/** Hears the first signal and lets a later one act as if nobody listened. */
+function listenForSignal(): { signalled: Promise<NodeJS.Signals>; forget: () => void } {
+  let hear!: (signal: NodeJS.Signals) => void;
+  const signalled = new Promise<NodeJS.Signals>((resolve) => (hear = resolve));
+  function onSignal(signal: NodeJS.Signals): void {
+    setTimeout(forget, repeatGraceMs).unref();
+    hear(signal);
+  }
+  function forget(): void {
+    for (const name of signals) process.off(name, onSignal);
+  }
+  for (const name of signals) process.on(name, onSignal);
+  return { signalled, forget };
 }
 
 /**

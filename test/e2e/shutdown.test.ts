@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -215,4 +215,43 @@ test('the store is for its owner alone, whatever the umask', async () => {
   for (const path of [dirname(file), file, `${file}-wal`])
     modes.push((await stat(path)).mode & 0o777);
   expect(modes.map((mode) => mode.toString(8))).toStrictEqual(['700', '600', '600']);
+});
+
+describe('a signal during the start', () => {
+  /** Starts a service whose address is found by a lookup that takes a while, or for ever. */
+  const startSlowly = async (lookupMs: number, ...args: string[]) => {
+    const preload = join(sandbox.folder, 'slow-lookup.cjs');
+    await writeFile(
+      preload,
+      `const dns = require('node:dns');
+       dns.lookup = (host, ...rest) => {
+         process.stderr.write('looking up ' + host);
+         setTimeout(rest.at(-1), ${lookupMs}, null, '127.0.0.1', 4);
+       };`,
+    );
+    const start = ['serve', 'logging', '--host', 'slow.example', '--port', '0'];
+    const service = await startChild(
+      process.execPath,
+      ['--require', preload, programPath, ...start, '--store', 'memory:', ...args],
+      { env: { PATH: process.env['PATH'], ...sandbox.env } },
+    );
+    sandbox.defer(() => service.kill());
+    await service.waitFor(
+      () => service.stderr().includes('looking up') || undefined,
+      lineTimeoutMs,
+    );
+    return service;
+  };
+
+  test('is heard, and stops the service in order when it has started', async () => {
+    const service = await startSlowly(300);
+    expect(await service.kill('SIGTERM')).toStrictEqual({ code: 0, signal: null });
+    expect(service.stderr()).toContain('"msg":"Stopped"');
+  });
+
+  test('does not wait for a start without end', async () => {
+    const service = await startSlowly(600_000, '--shutdown-timeout-ms', '100');
+    expect(await service.kill('SIGTERM')).toStrictEqual({ code: 1, signal: null });
+    expect(service.stderr()).toContain('mlog: The stop took more than 100 ms.');
+  });
 });
