@@ -30,8 +30,7 @@ export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buff
 
     function fail(error: MlogError): void {
       bodies.delete(late);
-      // So that the client gets to read the reply.
-      request.dropBody();
+      request.leaveBody();
       reject(error);
     }
     function onBody(piece: Buffer | null): void {
@@ -44,7 +43,7 @@ export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buff
       }
     }
     function onClose(): void {
-      // It closes after its end, too; to stop listening for that would cost more.
+      // Read as a stream it closes after its end, too; to stop listening for that would cost more.
       if (bodies.has(late)) fail(goneError());
     }
 

@@ -18,6 +18,9 @@ export function toClientError(error: unknown, url: string): MlogError {
   if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) {
     return new MlogError('unavailable', `The host of ${url} is not known.`, { cause: error });
   }
+  if (hasErrno(error, 'ECONNRESET')) {
+    return new MlogError('unavailable', `The connection to ${url} broke off.`, { cause: error });
+  }
   const reason = error instanceof Error ? error.message : String(error);
   return new MlogError('unavailable', `The connection to ${url} failed: ${reason}.`, {
     cause: error,

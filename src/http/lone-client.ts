@@ -1,5 +1,4 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { MlogError } from '../errors.ts';
 import { replyMaxBytes, silentError, toClientError, tooLongError } from './client-error.ts';
 import type { HttpClient, HttpClientOptions, HttpReply } from './client.ts';
 
@@ -20,40 +19,37 @@ export function createLoneClient(url: string, { timeoutMs }: HttpClientOptions):
       const { request } =
         protocol === 'https:' ? await import('node:https') : await import('node:http');
       const sent = request(base + path, { method, headers, agent: false });
-      const reply = readReply(sent, url, timeoutMs);
-      sent.end(body);
-      return await reply;
+      const late = setTimeout(() => sent.destroy(silentError(undefined, url)), timeoutMs);
+      try {
+        const reply = readReply(sent);
+        sent.end(body);
+        return await reply;
+      } catch (error) {
+        throw toClientError(error, url);
+      } finally {
+        clearTimeout(late);
+        // A service may answer before it has read all, and then read no more.
+        sent.destroy();
+      }
     },
   };
 }
 
-function readReply(sent: ClientRequest, url: string, timeoutMs: number): Promise<HttpReply> {
-  return new Promise<HttpReply>((resolve, reject) => {
-    const timer = setTimeout(() => fail(silentError(undefined, url)), timeoutMs);
-
-    function fail(error: MlogError): void {
-      clearTimeout(timer);
-      reject(error);
-      sent.destroy();
-    }
-    function onError(error: Error): void {
-      fail(toClientError(error, url));
-    }
-    function onResponse(response: IncomingMessage): void {
-      const { statusCode: status = 0, headers } = response;
-      const header = (name: string) => String(headers[name] ?? '');
-      let text = '';
-      response.setEncoding('utf8').on('error', onError);
-      response.on('data', (piece: string) => {
-        text += piece;
-        if (text.length > replyMaxBytes) fail(tooLongError());
+function readReply(sent: ClientRequest): Promise<HttpReply> {
+  return new Promise((resolve, reject) => {
+    sent.on('error', reject);
+    sent.on('upgrade', () => reject(new Error('it answered in another protocol')));
+    sent.on('response', (response: IncomingMessage) => {
+      const { statusCode: status = 0, headersDistinct } = response;
+      const header = (name: string) => headersDistinct[name]?.[0] ?? '';
+      const pieces: Buffer[] = [];
+      let bytes = 0;
+      response.on('error', reject).on('data', (piece: Buffer) => {
+        pieces.push(piece);
+        bytes += piece.length;
+        if (bytes > replyMaxBytes) reject(tooLongError());
       });
-      response.on('end', () => {
-        clearTimeout(timer);
-        resolve({ status, header, text });
-      });
-    }
-
-    sent.on('error', onError).on('response', onResponse);
+      response.on('end', () => resolve({ status, header, text: Buffer.concat(pieces).toString() }));
+    });
   });
 }

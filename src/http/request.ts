@@ -6,7 +6,8 @@ export type BodyListener = (piece: Buffer | null) => void;
 /**
  * Node's request, whose body can be had as the parser gives it, past the buffers and events of a
  * stream. Measured on a server that reads a form of 50 bytes and answers a constant: 2.5 of the
- * 14.5 µs that it computes for each.
+ * 14.5 µs that it computes for each. A request whose body is taken so has no `end`, and no `close`
+ * behind it.
  */
 export class BodyRequest extends IncomingMessage {
   #listener: BodyListener | undefined;
@@ -22,10 +23,9 @@ export class BodyRequest extends IncomingMessage {
     }
   }
 
-  /** Reads what still comes and drops it: the connection has a reply to carry. */
-  dropBody(): void {
+  /** Gives nothing more to the listener; the rest stays in the stream. */
+  leaveBody(): void {
     this.#listener = undefined;
-    this.resume();
   }
 
   /** Node's parser calls this with each piece, and with null at the end. */

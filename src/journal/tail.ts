@@ -24,8 +24,12 @@ const reconnectMs = 500;
  * Lets any number of followers share one `follow` of the journal below, which goes on as long as
  * there is one of them. When it breaks off, or what a follower reads for itself, as it does with a
  * service that is started again, it is taken up where it was and the followers notice nothing.
+ * `onOutage` hears why, once until there is something to read again.
  */
-export function withTail(journal: Journal): Journal {
+export function withTail(
+  journal: Journal,
+  onOutage: (error: MlogError) => void = () => {},
+): Journal {
   const notice = createNotice();
   let followers = 0;
   let shared: SharedTail | undefined;
@@ -33,7 +37,7 @@ export function withTail(journal: Journal): Journal {
   function join(): SharedTail {
     followers += 1;
     if (!shared || shared.failure) {
-      shared = new SharedTail(journal, () => notice.give());
+      shared = new SharedTail(journal, () => notice.give(), onOutage);
     }
     return shared;
   }
@@ -56,9 +60,9 @@ export function withTail(journal: Journal): Journal {
           const seen = notice.count;
           if (position < tail.after) {
             const before = position;
-            const upTo = tail.after;
-            const read = (from: number) => journal.read({ after: from, limit: upTo - from });
-            for await (const page of takenUp(journal, position, signal, read)) {
+            const read = (from: number) => journal.read({ after: from, limit: tail.after - from });
+            const range = { after: position, signal };
+            for await (const page of takenUp(journal, range, read, onOutage)) {
               yield page;
               position = page.at(-1)!.seq;
               if (signal.aborted) return;
@@ -92,21 +96,26 @@ export function withTail(journal: Journal): Journal {
  */
 async function* takenUp(
   journal: Journal,
-  after: number,
-  signal: AbortSignal,
+  { after, signal }: FollowRange,
   open: (after: number) => AsyncIterable<Page>,
+  onOutage: (error: MlogError) => void,
 ): AsyncGenerator<Page> {
   let position = after;
+  let isOut = false;
   for (let isAgain = false; !signal.aborted; isAgain = true) {
     try {
       if (isAgain) checkSeen(position, await journal.head());
       for await (const page of open(position)) {
+        isOut = false;
         yield page;
         position = page.at(-1)!.seq;
       }
       return;
-    } catch (error) {
-      if (!toMlogError(error).retryable) throw error;
+    } catch (thrown) {
+      const error = toMlogError(thrown);
+      if (!error.retryable) throw error;
+      if (!isOut && !signal.aborted) onOutage(error);
+      isOut = true;
     }
     await sleep(reconnectMs, undefined, { signal }).catch(() => {});
   }
@@ -125,14 +134,16 @@ class SharedTail {
   failure: MlogError | undefined;
   readonly #journal: Journal;
   readonly #onChange: () => void;
+  readonly #onOutage: (error: MlogError) => void;
   readonly #stop = new AbortController();
   #pages: { readonly entries: Page; readonly bytes: number }[] = [];
   #count = 0;
   #bytes = 0;
 
-  constructor(journal: Journal, onChange: () => void) {
+  constructor(journal: Journal, onChange: () => void, onOutage: (error: MlogError) => void) {
     this.#journal = journal;
     this.#onChange = onChange;
+    this.#onOutage = onOutage;
     this.begun = this.#begin();
   }
 
@@ -151,10 +162,10 @@ class SharedTail {
     const journal = this.#journal;
     const follow = async function* (from: number): AsyncGenerator<Page> {
       yield* journal.follow({ after: from, signal });
-      throw new MlogError('unavailable', 'What is followed has stopped.');
+      throw new MlogError('unavailable', 'The service that is followed has stopped.');
     };
     try {
-      for await (const entries of takenUp(journal, after, signal, follow)) {
+      for await (const entries of takenUp(journal, { after, signal }, follow, this.#onOutage)) {
         this.#add(entries);
         this.#onChange();
         await sleep(gatherMs);

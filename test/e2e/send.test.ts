@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { startChild } from '../support/child.ts';
@@ -145,6 +147,20 @@ describe('mlog send without a facade', () => {
     expect(await sending.exited).toStrictEqual({ code: 0, signal: null });
     expect(sending.stdout()).toBe('one\n');
     expect(await readEntries(logging.url)).toMatchObject([{ id: 'one', txt: 'Its me' }]);
+  });
+
+  test('ends with the reply of a facade that has not read all and keeps the connection', async () => {
+    const reply = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"I"}';
+    const hasty = createServer((socket) => {
+      socket.once('data', () => socket.pause().write(reply));
+      sandbox.defer(() => socket.destroy());
+    }).listen(0, '127.0.0.1');
+    sandbox.defer(() => hasty.close());
+    await once(hasty, 'listening');
+    const { port } = hasty.address() as AddressInfo;
+    const args = ['send', '--url', `http://127.0.0.1:${port}`, '-'];
+    const run = await sandbox.run(args, { input: 'x'.repeat(8_000_000) });
+    expect(run).toStrictEqual({ code: 0, signal: null, stdout: 'I\n', stderr: '' });
   });
 
   test('ends with 3 for a list too', async () => {

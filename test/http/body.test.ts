@@ -15,6 +15,7 @@ async function* toTexts(pieces: AsyncIterable<Buffer>): AsyncGenerator<string> {
 describe('a request body', () => {
   const limits = { bodyMaxBytes: 100, requestTimeoutMs: 300 };
   let server: Server;
+  let reading: Promise<Buffer> | undefined;
 
   beforeEach(async () => {
     server = await startServer({
@@ -25,6 +26,12 @@ describe('a request body', () => {
       routes: {
         '/whole': {
           POST: async ({ raw }) => json(200, (await readBody(raw, limits)).toString()),
+        },
+        '/patient': {
+          POST: async ({ raw }) => {
+            reading = readBody(raw, { ...limits, requestTimeoutMs: 60_000 });
+            return json(200, String(await reading));
+          },
         },
         '/pieces': {
           POST: ({ raw, stopping }) => ({
@@ -57,6 +64,15 @@ describe('a request body', () => {
     const reply = await sendHalf('/whole');
     expect(reply).toMatch(/^HTTP\/1.1 408 /);
     expect(reply).toContain('The body took over 300 ms.');
+  });
+
+  it('that breaks off is not waited for any longer', async () => {
+    const { hostname, port } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    socket.write('POST /patient HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf');
+    await expect.poll(() => reading !== undefined).toBe(true);
+    socket.destroy();
+    await expect(reading).rejects.toMatchObject({ code: 'cancelled' });
   });
 
   it('that is answered piece by piece is cut when nothing more comes', async () => {

@@ -58,6 +58,18 @@ describe('a lone client', () => {
     await expect(sent).rejects.toMatchObject({ code: 'unavailable', retryable: true });
   });
 
+  it('takes no other protocol, and the first of two headers', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(200, ['X-Header', 'one', 'X-Header', 'two']).end();
+    });
+    const { exchange } = createLoneClient(url, { timeoutMs });
+    expect((await exchange(request)).header('x-header')).toBe('one');
+    server!.removeAllListeners('request').on('request', ({ socket }) => {
+      socket.write('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+    });
+    await expect(exchange(request)).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
   it('tells that nothing listens, and speaks TLS where the address says so', async () => {
     const url = await serve((_, response) => response.end('plain'));
     const secure = createLoneClient(url.replace('http', 'https'), { timeoutMs });

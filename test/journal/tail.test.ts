@@ -148,6 +148,23 @@ describe('withTail', () => {
     expect(await follower.stop()).toBeUndefined();
   });
 
+  it('asks again twice a second, tells of an outage once, and lets a follower go meanwhile', async () => {
+    await append(10);
+    const out = new MlogError('unavailable', 'Nothing listens.');
+    let tries = 0;
+    const read = () => {
+      tries += 1;
+      throw out;
+    };
+    const outages: MlogError[] = [];
+    const tailed = withTail({ ...below.journal, read }, (error) => outages.push(error));
+    const follower = startFollower(tailed);
+    await expect.poll(() => tries, { interval: 5, timeout: 5_000 }).toBe(2);
+    await expect.poll(() => tries, { interval: 5, timeout: 5_000 }).toBe(3);
+    expect(await follower.stop()).toBeUndefined();
+    expect(outages).toEqual([out]);
+  });
+
   it('tells who reads for itself that another journal is there now', async () => {
     await append(10);
     const other = openMemoryJournal();

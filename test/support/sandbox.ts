@@ -34,7 +34,10 @@ export type Sandbox = {
   close: () => Promise<void>;
 };
 
-/** Makes a sandbox whose programs have more in their environment; `beforeEach` gives its `close` back to vitest. */
+/**
+ * Makes a sandbox whose programs have more in their environment; `beforeEach` gives its `close` back
+ * to vitest.
+ */
 export const openSandbox = async (more: NodeJS.ProcessEnv = {}): Promise<Sandbox> => {
   const { path, remove } = await temporaryFolder();
   const env = { HOME: path, XDG_DATA_HOME: join(path, 'data'), ...more };

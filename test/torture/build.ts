@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,18 +32,18 @@ export type Builds = {
 export const openBuilds = async (): Promise<Builds> => {
   await runCommand('npm', ['run', '--silent', 'build'], { cwd: root });
   const folder = await mkdtemp(join(tmpdir(), 'mlog-builds-'));
-  const names = (await readdir(join(root, 'dist'))).filter((name) => /\.c?js$/.test(name));
+  const { files } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Packed;
   const whole: Texts = {};
-  for (const name of names) whole[name] = await readFile(join(root, 'dist', name), 'utf8');
+  for (const path of files.filter((one) => one.startsWith('dist/'))) {
+    whole[path] = await readFile(join(root, path), 'utf8');
+  }
   let count = 0;
 
   const lay = async (texts: Texts): Promise<Build> => {
     count += 1;
     const place = join(folder, String(count));
     await mkdir(join(place, 'dist'), { recursive: true });
-    for (const [name, text] of Object.entries(texts)) {
-      await writeFile(join(place, 'dist', name), text);
-    }
+    for (const [path, text] of Object.entries(texts)) await writeFile(join(place, path), text);
     await cp(join(root, 'bin'), join(place, 'bin'), { recursive: true });
     await cp(join(root, 'package.json'), join(place, 'package.json'));
     await symlink(join(root, 'node_modules'), join(place, 'node_modules'));
@@ -57,16 +57,19 @@ export const openBuilds = async (): Promise<Builds> => {
   };
 };
 
-/** The files of the program, by their names. */
+/** What of the package file is read here. */
+type Packed = { files: string[] };
+
+/** The files of the program, by their paths. */
 type Texts = Record<string, string>;
 
 const applyPatch = (texts: Texts, { find, replace, times = 1 }: Patch): Texts => {
-  const pieces = Object.entries(texts).map(([name, text]) => [name, text.split(find)] as const);
+  const pieces = Object.entries(texts).map(([path, text]) => [path, text.split(find)] as const);
   const found = pieces.reduce((sum, [, parts]) => sum + parts.length - 1, 0);
   if (found !== times) {
     throw new Error(
       `A control is out of date: ${find} is in the program ${found} times, not ${times}`,
     );
   }
-  return Object.fromEntries(pieces.map(([name, parts]) => [name, parts.join(replace)]));
+  return Object.fromEntries(pieces.map(([path, parts]) => [path, parts.join(replace)]));
 };
