@@ -147,8 +147,8 @@ function configure(database: Database): void {
   database.exec('PRAGMA synchronous = FULL');
   // Where fsync stops at the drive's cache (macOS), ask for the full one. No effect elsewhere.
   database.exec('PRAGMA fullfsync = ON');
-  // 48 MiB: with 64 a process that takes bulk for ten million messages grows past 200 MiB.
-  database.exec('PRAGMA cache_size = -49152');
+  // 32 MiB: with 48 a process that takes bulk grows past 200 MiB.
+  database.exec('PRAGMA cache_size = -32768');
   // Not by SQLite itself: see `checkpoint`.
   database.exec('PRAGMA wal_autocheckpoint = 0');
 }
