@@ -1,6 +1,7 @@
 import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
 import { isCode, MlogError, toMlogError } from '../errors.ts';
 import type { AppendResult } from '../journal/journal.ts';
+import { silentError } from '../journal/no-answer.ts';
 import type { Message } from '../message.ts';
 import { decodeAppendReply, encodeAppendRequest, type AppendReply } from './append-messages.ts';
 import { readReply, strangeError, type GrpcClient } from './client.ts';
@@ -83,7 +84,10 @@ class AppendStream {
       this.#lastGroup = (this.#lastGroup + 1) >>> 0;
       const group = this.#lastGroup;
       // Who waits behind it may have the stream to blame, so it is opened anew.
-      const timer = setTimeout(() => this.#end(lateError(this.#client.url)), deadline - Date.now());
+      const timer = setTimeout(
+        () => this.#end(silentError(this.#client.url)),
+        deadline - Date.now(),
+      );
       this.#waiting.set(group, { messages, timer, resolve, reject });
       this.#call.write(encodeAppendRequest({ group, messages }));
     });
@@ -142,8 +146,4 @@ function unreadError(url: string): MlogError {
   return new MlogError('too_large', `The service at ${url} takes no message of that size.`, {
     hint: 'Send less at a time, or raise --append-max-bytes of the service.',
   });
-}
-
-function lateError(url: string): MlogError {
-  return new MlogError('deadline_exceeded', `No reply from ${url} in time.`);
 }

@@ -1,5 +1,6 @@
 import { Metadata, status as statuses, type StatusObject } from '@grpc/grpc-js';
 import { isCode, MlogError, toMlogError, type Code } from '../errors.ts';
+import { nobodyError, silentError, unknownHostError } from '../journal/no-answer.ts';
 
 /** The trailers that say more than a status can. */
 const trailers = { code: 'mlog-code', firstSeq: 'mlog-first-seq' } as const;
@@ -41,18 +42,10 @@ function isOfService({ metadata }: StatusObject): boolean {
  * code but that of the status; the one of the system is a word among its details.
  */
 function toOwnError({ code, details }: StatusObject, url: string): MlogError | undefined {
-  if (code === statuses.DEADLINE_EXCEEDED) {
-    return new MlogError('deadline_exceeded', `No reply from ${url} in time.`);
-  }
+  if (code === statuses.DEADLINE_EXCEEDED) return silentError(url);
   if (code !== statuses.UNAVAILABLE) return undefined;
-  if (/\bECONNREFUSED\b/.test(details)) {
-    return new MlogError('unavailable', `Nothing listens at ${url}.`, {
-      hint: 'Is it started, and is that its address?',
-    });
-  }
-  if (details.startsWith('Name resolution failed')) {
-    return new MlogError('unavailable', `The host of ${url} is not known.`);
-  }
+  if (/\bECONNREFUSED\b/.test(details)) return nobodyError(url);
+  if (details.startsWith('Name resolution failed')) return unknownHostError(url);
   return undefined;
 }
 

@@ -15,7 +15,7 @@ export function bodyMaxBytesOf(txtMaxBytes: number): number {
 }
 
 /**
- * Reads a request body to its end. Throws `too_large`, `deadline_exceeded`, `cancelled` when the
+ * Reads a request body to its end. Throws `too_large`, `request_timeout`, `cancelled` when the
  * client goes away, and `unsupported_media_type` for an encoded body.
  */
 export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buffer> {

@@ -1,23 +1,17 @@
 import { hasErrno, MlogError } from '../errors.ts';
+import { nobodyError, silentError, unknownHostError } from '../journal/no-answer.ts';
 
 /** Turns what a client of undici or of Node throws into an error of ours that names the service. */
 export function toClientError(error: unknown, url: string): MlogError {
   if (error instanceof MlogError) return error;
-  if (error instanceof Error && error.name === 'TimeoutError') return silentError(error, url);
+  if (error instanceof Error && error.name === 'TimeoutError') return silentError(url, error);
   if (
     hasErrno(error, 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT')
   ) {
-    return silentError(error, url);
+    return silentError(url, error);
   }
-  if (hasErrno(error, 'ECONNREFUSED')) {
-    return new MlogError('unavailable', `Nothing listens at ${url}.`, {
-      hint: 'Is it started, and is that its address?',
-      cause: error,
-    });
-  }
-  if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) {
-    return new MlogError('unavailable', `The host of ${url} is not known.`, { cause: error });
-  }
+  if (hasErrno(error, 'ECONNREFUSED')) return nobodyError(url, error);
+  if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) return unknownHostError(url, error);
   if (hasErrno(error, 'ECONNRESET')) {
     return new MlogError('unavailable', `The connection to ${url} broke off.`, { cause: error });
   }
@@ -25,11 +19,6 @@ export function toClientError(error: unknown, url: string): MlogError {
   return new MlogError('unavailable', `The connection to ${url} failed: ${reason}.`, {
     cause: error,
   });
-}
-
-/** The error for a service that says nothing for too long. */
-export function silentError(cause: unknown, url: string): MlogError {
-  return new MlogError('deadline_exceeded', `No reply from ${url} in time.`, { cause });
 }
 
 /** More than the largest reply that is read whole, to 10,000 messages with ids of 256 bytes. */

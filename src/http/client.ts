@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import request from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { MlogError } from '../errors.ts';
-import { replyMaxBytes, silentError, toClientError, tooLongError } from './client-error.ts';
+import { silentError } from '../journal/no-answer.ts';
+import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
 
 /** How to reach a service. */
 export interface HttpClientOptions {
@@ -135,15 +136,15 @@ class Exchange {
     this.#reject = reject;
     this.#timer = setTimeout(() => {
       this.#isLate = true;
-      reject(silentError(undefined, url));
-      this.#controller?.abort(silentError(undefined, url));
+      reject(silentError(url));
+      this.#controller?.abort(silentError(url));
     }, timeoutMs);
   }
 
   onRequestStart(controller: Controller): void {
     this.#controller = controller;
     // It waited for a connection until nobody waited for it.
-    if (this.#isLate) controller.abort(silentError(undefined, this.#url));
+    if (this.#isLate) controller.abort(silentError(this.#url));
   }
 
   onResponseStart(_: Controller, statusCode: number, headers: Response['headers']): void {

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { replyMaxBytes, silentError, toClientError, tooLongError } from './client-error.ts';
+import { silentError } from '../journal/no-answer.ts';
+import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
 import type { HttpClient, HttpClientOptions, HttpReply } from './client.ts';
 
 /** What a process needs that sends one message. */
@@ -19,7 +20,7 @@ export function createLoneClient(url: string, { timeoutMs }: HttpClientOptions):
       const { request } =
         protocol === 'https:' ? await import('node:https') : await import('node:http');
       const sent = request(base + path, { method, headers, agent: false });
-      const late = setTimeout(() => sent.destroy(silentError(undefined, url)), timeoutMs);
+      const late = setTimeout(() => sent.destroy(silentError(url)), timeoutMs);
       try {
         const reply = readReply(sent);
         sent.end(body);

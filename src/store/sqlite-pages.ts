@@ -44,8 +44,8 @@ export class SqlitePages {
   }
 
   /**
-   * Reads at most `limit` entries, ended early by count or, but for the first one, by bytes. Throws `data_loss` where the
-   * next entry is not the one right behind `after`, or not what it was.
+   * Reads at most `limit` entries, ended early by count or, but for the first one, by bytes. Throws
+   * `data_loss` where the next entry is not the one right behind `after`, or not what it was.
    */
   read(after: number, limit: number, maxBytes = pageMaxBytes): PackedEntries {
     const count = Math.min(limit, pageMaxCount);

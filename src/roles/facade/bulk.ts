@@ -54,14 +54,18 @@ async function* groupLines(
   let number = 0;
   let group: Line[] = [];
   let bytes = 0;
+
+  function take(): Line[] {
+    const taken = group;
+    group = [];
+    bytes = 0;
+    return taken;
+  }
+
   try {
     for (;;) {
       const next = source.next();
-      if (group.length > 0 && !(await isThereAtOnce(next))) {
-        yield group;
-        group = [];
-        bytes = 0;
-      }
+      if (group.length > 0 && !(await isThereAtOnce(next))) yield take();
       const { value: some, done } = await next;
       if (done) break;
       for (const text of some) {
@@ -70,11 +74,7 @@ async function* groupLines(
         const line = parseLine(text, number, service, limits);
         group.push(line);
         if ('message' in line) bytes += byteCount([line.message]);
-        if (group.length >= limits.batchMaxCount || bytes >= limits.batchMaxBytes) {
-          yield group;
-          group = [];
-          bytes = 0;
-        }
+        if (group.length >= limits.batchMaxCount || bytes >= limits.batchMaxBytes) yield take();
       }
     }
     if (group.length > 0) yield group;
