@@ -26,11 +26,11 @@ export async function backup(file: string, options: { readonly json?: boolean })
     const copy = await openSqliteJournal(path);
     try {
       const from = await findCopyEnd(original, copy);
-      const pages = original.read({ after: from, limit: lastSeq - from });
-      for await (const page of pages) await copy.copy(page);
+      const pages = original.read({ ...from, limit: lastSeq - from.after });
+      for await (const page of pages) await copy.copy(page, from.journal);
       const { firstSeq, lastSeq: copiedSeq } = await copy.head();
       const messages = copiedSeq - firstSeq + 1;
-      const report = { path, firstSeq, lastSeq: copiedSeq, copied: copiedSeq - from };
+      const report = { path, firstSeq, lastSeq: copiedSeq, copied: copiedSeq - from.after };
       const line = `${messages} messages in ${path}, ${report.copied} of them new`;
       await (options.json ? printJson(report) : print(`${toVisible(line)}\n`));
     } finally {

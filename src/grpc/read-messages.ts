@@ -120,7 +120,7 @@ export function decodeGetRequest(bytes: Buffer): string {
 }
 
 /** Writes a Head. */
-export function encodeHead({ firstSeq, lastSeq }: Head): Buffer {
+export function encodeHead({ firstSeq, lastSeq }: Omit<Head, 'journal'>): Buffer {
   const writer = new Writer(sizeOfNumber(firstSeq) + sizeOfNumber(lastSeq));
   writer.number(1, firstSeq);
   writer.number(2, lastSeq);
@@ -128,7 +128,7 @@ export function encodeHead({ firstSeq, lastSeq }: Head): Buffer {
 }
 
 /** Reads a Head. */
-export function decodeHead(bytes: Buffer): Head {
+export function decodeHead(bytes: Buffer): Omit<Head, 'journal'> {
   const reader = new Reader(bytes);
   let firstSeq = 0;
   let lastSeq = 0;

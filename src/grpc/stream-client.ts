@@ -48,7 +48,7 @@ export function createStreamJournal(client: GrpcClient): Journal {
     },
     async head() {
       const bytes = await client.call('/LoggingService/GetHead', empty);
-      return readReply(decodeHead, bytes, client.url);
+      return { journal: '', ...readReply(decodeHead, bytes, client.url) };
     },
     async close() {
       appender.close();

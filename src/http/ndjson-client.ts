@@ -115,6 +115,7 @@ export async function readHead(client: HttpClient, path: string): Promise<Head> 
 /** Where a list says that the journal stands; NaN for what it does not say. */
 export function toHead({ header }: Pick<HttpReply, 'header'>): Head {
   return {
+    journal: header('mlog-journal'),
     firstSeq: Number.parseInt(header('mlog-first-seq'), 10),
     lastSeq: Number.parseInt(header('mlog-last-seq'), 10),
   };

@@ -15,15 +15,15 @@ export function withFollow(store: Omit<Store, 'follow'>): Store {
       notice.give();
       return results;
     },
-    async copy(entries) {
-      await store.copy(entries);
+    async copy(entries, original) {
+      await store.copy(entries, original);
       notice.give();
     },
-    async *follow({ after, signal }: FollowRange) {
+    async *follow({ after, signal, journal }: FollowRange) {
       let position = after;
       while (!signal.aborted) {
         const seen = notice.count;
-        for await (const page of store.read({ after: position, limit: Infinity })) {
+        for await (const page of store.read({ after: position, limit: Infinity, journal })) {
           yield page;
           if (signal.aborted) return;
           position = page.at(-1)!.seq;

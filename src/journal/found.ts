@@ -36,11 +36,12 @@ export function createFoundJournal(
       const journal = await withFound((one) => Promise.resolve(one));
       yield* journal.read(range);
     },
-    async *follow({ after, signal }) {
+    async *follow(range) {
       gate.check();
       const journal = await withFound((one) => Promise.resolve(one));
       try {
-        yield* journal.follow({ after, signal: AbortSignal.any([signal, closing.signal]) });
+        const signal = AbortSignal.any([range.signal, closing.signal]);
+        yield* journal.follow({ ...range, signal });
       } finally {
         // What broke off may come back as another service.
         forget();

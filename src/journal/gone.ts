@@ -9,6 +9,15 @@ export function goneError(after: number, firstSeq: number): MlogError {
   });
 }
 
+/** Throws `gone` where somebody asks for a journal by its id and this is another one. */
+export function checkJournal(asked: string | undefined, journal: string): void {
+  if (asked === undefined || asked === journal) return;
+  throw new MlogError('gone', `This is journal ${journal}; the position belongs to ${asked}.`, {
+    hint: 'Another store has taken the place of that one. Read this journal from its beginning.',
+    details: { journal },
+  });
+}
+
 /** Throws `gone` where a journal ends before an entry that was read from it: it is another one. */
 export function checkSeen(seen: number, { firstSeq, lastSeq }: Head): void {
   if (seen > lastSeq) {

@@ -19,6 +19,8 @@ export interface ReadRange {
   readonly after: number;
   /** At most so many entries. */
   readonly limit: number;
+  /** Read only from the journal with this id; throws `gone` where it is another one. */
+  readonly journal?: string | undefined;
 }
 
 /** From where on to follow, and until when. */
@@ -27,10 +29,17 @@ export interface FollowRange {
   readonly after: number;
   /** Once aborted, the entries come to an end. */
   readonly signal: AbortSignal;
+  /** Follow only the journal with this id; throws `gone` where it is another one. */
+  readonly journal?: string | undefined;
 }
 
 /** Where a journal stands. */
 export interface Head {
+  /**
+   * The id of the journal: a random UUID, made when the store is made and never changed. Positions
+   * of one journal mean nothing in another. Empty where the service below does not tell it.
+   */
+  readonly journal: string;
   /** The `seq` of the oldest entry that can be read; of an empty journal that of its next one. */
   readonly firstSeq: number;
   /** The `seq` of the newest entry, 0 when there is none. */
@@ -86,8 +95,13 @@ export interface Journal {
 /** A journal that keeps bytes itself, and can be the copy of another one. */
 export interface Store extends Journal {
   /**
-   * Takes over entries of another journal as they are, with `seq` and `at`, behind those that are
-   * here. Throws `conflict` where they do not follow, and keeps none of them then.
+   * Takes over entries of the journal `original` as they are, with `seq` and `at`, behind those that
+   * are here, and records whose copy this store is. Throws `conflict` and keeps none of the entries
+   * where they do not follow, or where the store is a copy of another journal. An `original` that is
+   * undefined or empty is not known: it is neither recorded nor compared.
    */
-  copy(entries: readonly Entry[]): Promise<void>;
+  copy(entries: readonly Entry[], original?: string): Promise<void>;
+
+  /** Tells the id of the journal of which this store is a copy; undefined where none was recorded. */
+  original(): Promise<string | undefined>;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
 import { byteCount, type Entry } from '../message.ts';
-import { checkSeen } from './gone.ts';
+import { checkJournal, checkSeen } from './gone.ts';
 import type { FollowRange, Journal } from './journal.ts';
 import { createNotice } from './notice.ts';
 
@@ -51,16 +51,19 @@ export function withTail(
 
   return {
     ...journal,
-    async *follow({ after, signal }: FollowRange) {
+    async *follow({ after, signal, journal: asked }: FollowRange) {
       const tail = join();
       let position = after;
       try {
         await tail.begun;
+        checkJournal(asked, tail.journal);
         while (!signal.aborted) {
           const seen = notice.count;
           if (position < tail.after) {
             const before = position;
-            const read = (from: number) => journal.read({ after: from, limit: tail.after - from });
+            const id = tail.journal || undefined;
+            const read = (from: number) =>
+              journal.read({ after: from, limit: tail.after - from, journal: id });
             const range = { after: position, signal };
             for await (const page of takenUp(journal, range, read, onOutage)) {
               yield page;
@@ -131,6 +134,8 @@ class SharedTail {
   readonly begun: Promise<void>;
   /** The pages hold what comes behind this `seq`, without a gap. */
   after = Infinity;
+  /** The id of the journal below; empty as long as it is not known. */
+  journal = '';
   failure: MlogError | undefined;
   readonly #journal: Journal;
   readonly #onChange: () => void;
@@ -149,7 +154,9 @@ class SharedTail {
 
   async #begin(): Promise<void> {
     try {
-      this.after = (await this.#journal.head()).lastSeq;
+      const head = await this.#journal.head();
+      this.after = head.lastSeq;
+      this.journal = head.journal;
     } catch (error) {
       this.failure = toMlogError(error);
       throw error;
@@ -160,8 +167,9 @@ class SharedTail {
   async #run(after: number): Promise<void> {
     const { signal } = this.#stop;
     const journal = this.#journal;
+    const id = this.journal || undefined;
     const follow = async function* (from: number): AsyncGenerator<Page> {
-      yield* journal.follow({ after: from, signal });
+      yield* journal.follow({ after: from, signal, journal: id });
       throw new MlogError('unavailable', 'The service that is followed has stopped.');
     };
     try {

@@ -1,7 +1,8 @@
-import { copyError } from '../journal/copy.ts';
+import { randomUUID } from 'node:crypto';
+import { checkOriginal, copyError } from '../journal/copy.ts';
 import { withFollow } from '../journal/follow.ts';
 import { createGate } from '../journal/gate.ts';
-import { goneError } from '../journal/gone.ts';
+import { checkJournal, goneError } from '../journal/gone.ts';
 import type { AppendResult, Store } from '../journal/journal.ts';
 import type { Entry, Message } from '../message.ts';
 
@@ -12,6 +13,8 @@ export function openMemoryJournal(now: () => Date = () => new Date()): Store {
   const entries: Entry[] = [];
   const byId = new Map<string, Entry>();
   const gate = createGate();
+  const ownId = randomUUID();
+  let copiedFrom: string | undefined;
   // A copy of a journal may begin later than at 1.
   let firstSeq = 1;
 
@@ -38,20 +41,27 @@ export function openMemoryJournal(now: () => Date = () => new Date()): Store {
       const at = now().toISOString();
       return messages.map((message) => appendOne(message, at));
     },
-    async copy(copied) {
+    async copy(added, original) {
       gate.check();
-      const begin = entries.length === 0 ? (copied[0]?.seq ?? firstSeq) : lastSeq() + 1;
+      checkOriginal(original, copiedFrom);
+      const begin = entries.length === 0 ? (added[0]?.seq ?? firstSeq) : lastSeq() + 1;
       const ids = new Set<string>();
-      for (const [index, { seq, id }] of copied.entries()) {
+      for (const [index, { seq, id }] of added.entries()) {
         const isNew = !byId.has(id) && !ids.has(id);
         if (seq !== begin + index || !isNew) throw copyError(seq, begin + index - 1);
         ids.add(id);
       }
       if (entries.length === 0) firstSeq = begin;
-      for (const entry of copied) add(entry);
+      for (const entry of added) add(entry);
+      copiedFrom = original || copiedFrom;
     },
-    async *read({ after, limit }) {
+    async original() {
       gate.check();
+      return copiedFrom;
+    },
+    async *read({ after, limit, journal }) {
+      gate.check();
+      checkJournal(journal, ownId);
       if (after < firstSeq - 1) throw goneError(after, firstSeq);
       const begin = after - firstSeq + 1;
       const end = Math.min(begin + limit, entries.length);
@@ -65,7 +75,7 @@ export function openMemoryJournal(now: () => Date = () => new Date()): Store {
     },
     async head() {
       gate.check();
-      return { firstSeq, lastSeq: lastSeq() };
+      return { journal: ownId, firstSeq, lastSeq: lastSeq() };
     },
     close: () => gate.close(),
   });

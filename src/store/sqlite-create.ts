@@ -4,37 +4,7 @@ import { copyFile, link, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hasErrno, MlogError } from '../errors.ts';
 import { openDatabase } from './sqlite-driver.ts';
-
-/** Marks a SQLite file as a store of mlog: "mlog" in ASCII. */
-export const applicationId = 0x6d6c6f67;
-
-/**
- * The version of the schema. To change the schema, raise it and write the step from the version
- * before; a store of a newer version is refused.
- */
-export const schemaVersion = 1;
-
-/**
- * Ids and texts are BLOBs, not TEXT: a text may hold NUL, at which some drivers cut a TEXT value,
- * and two ids that differ only behind a NUL would become one. The view shows them as text.
- */
-const schema = `
-  CREATE TABLE entry (
-    seq INTEGER PRIMARY KEY,
-    id  BLOB NOT NULL UNIQUE,
-    txt BLOB NOT NULL,
-    at  INTEGER NOT NULL,
-    sum INTEGER NOT NULL
-  ) STRICT;
-  CREATE TABLE state (needs_log INTEGER NOT NULL) STRICT;
-  INSERT INTO state VALUES (0);
-  CREATE VIEW entry_text AS
-    SELECT seq, CAST(id AS TEXT) AS id, CAST(txt AS TEXT) AS txt,
-           strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at
-    FROM entry;
-  PRAGMA application_id = ${applicationId};
-  PRAGMA user_version = ${schemaVersion};
-`;
+import { upgradeSchema } from './sqlite-schema.ts';
 
 /**
  * Makes a new store under a name of its own and links it to its place only when it is whole and
@@ -52,7 +22,7 @@ export async function createStoreFile(path: string): Promise<void> {
   await (await open(draft, 'wx', 0o600)).close();
   try {
     const database = await openDatabase(draft);
-    database.exec(schema);
+    upgradeSchema(database);
     database.close();
     await syncFile(draft);
     await placeFile(draft, path);

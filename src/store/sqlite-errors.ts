@@ -1,6 +1,6 @@
 import { hasErrno, MlogError } from '../errors.ts';
-import { schemaVersion } from './sqlite-create.ts';
 import { resultCode, resultCodes } from './sqlite-driver.ts';
+import { schemaVersion } from './sqlite-schema.ts';
 
 /** Says what kept a store from being opened, and what to do. */
 export function toOpenError(error: unknown, path: string): MlogError {

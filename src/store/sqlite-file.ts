@@ -2,17 +2,11 @@ import { existsSync } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MlogError } from '../errors.ts';
-import {
-  applicationId,
-  createStoreFile,
-  removeDrafts,
-  schemaVersion,
-  syncFile,
-  syncFolder,
-} from './sqlite-create.ts';
+import { createStoreFile, removeDrafts, syncFile, syncFolder } from './sqlite-create.ts';
 import { damagedError, formatError, toOpenError, unreadableError } from './sqlite-errors.ts';
 import { openDatabase, resultCode, resultCodes, type Database } from './sqlite-driver.ts';
 import { realPathOf } from './sqlite-path.ts';
+import { applicationId, schemaVersion, upgradeSchema } from './sqlite-schema.ts';
 
 /** A store file that is open. */
 export interface OpenedStore {
@@ -45,6 +39,7 @@ export async function openStoreFile(path: string): Promise<OpenedStore> {
     checkOpened(database, path);
     const warning = hasLog ? undefined : findLostLog(database, path);
     configure(database);
+    upgradeSchema(database);
     await removeDrafts(path).catch(() => {});
     const needsCheckpoint = !unlessFull(() => checkpoint(database));
     // For the name of the new log. SQLite does it too, but goes on when it fails.
@@ -111,7 +106,7 @@ function checkFormat(application: number, version: number, path: string): void {
       hint: 'Give --store another path; this file was left as it is.',
     });
   }
-  if (version !== schemaVersion) throw formatError(path, version);
+  if (version < 1 || version > schemaVersion) throw formatError(path, version);
 }
 
 /**
@@ -123,7 +118,7 @@ async function checkLog(path: string): Promise<void> {
   const database = await openDatabase(path, { readOnly: true });
   try {
     database.exec(
-      `SELECT iif((SELECT user_version FROM pragma_user_version) = ${schemaVersion}, 0,
+      `SELECT iif((SELECT user_version FROM pragma_user_version) BETWEEN 1 AND ${schemaVersion}, 0,
                   abs(-9223372036854775808))`,
     );
     database.exec('SELECT (SELECT min(seq) FROM entry), (SELECT max(seq) FROM entry)');

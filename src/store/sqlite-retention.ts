@@ -12,6 +12,16 @@ interface Reader {
   readonly since: number;
 }
 
+/** Which entries a store keeps. */
+export interface Retention {
+  /** The newest so many. */
+  readonly messages: number;
+  /** Those of this time or later, in milliseconds since 1970. */
+  readonly oldest: number;
+  /** And those from this `seq` on, for somebody is reading them. */
+  readonly heldFrom: number;
+}
+
 /** The readers that are under way, whose entries are not removed before they have them. */
 export class Readers {
   readonly #readers = new Set<Reader>();

@@ -1,29 +1,22 @@
-import { copyError } from '../journal/copy.ts';
-import { goneError } from '../journal/gone.ts';
+import { checkOriginal, copyError } from '../journal/copy.ts';
+import { checkJournal, goneError } from '../journal/gone.ts';
 import type { Head } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
 import type { Database } from './sqlite-driver.ts';
 import { checkpoint, unlessFull, type OpenedStore } from './sqlite-file.ts';
 import { SqlitePages, sumOf } from './sqlite-pages.ts';
+import type { Retention } from './sqlite-retention.ts';
+import { readState } from './sqlite-schema.ts';
 import {
   unpackMessages,
   type PackedEntries,
   type PackedMessages,
   type PackedResults,
+  type PageRange,
   type StoredBytes,
 } from './sqlite-wire.ts';
 
 type Result = Extract<PackedResults, { results: unknown }>['results'][number];
-
-/** Which entries a store keeps. */
-export interface Retention {
-  /** The newest so many. */
-  readonly messages: number;
-  /** Those of this time or later, in milliseconds since 1970. */
-  readonly oldest: number;
-  /** And those from this `seq` on, for somebody is reading them. */
-  readonly heldFrom: number;
-}
 
 /** How far the write-ahead log grows before it is merged: each merge syncs the file as well. */
 const logMaxBytes = 16 * 1024 * 1024;
@@ -61,6 +54,8 @@ export class SqliteStore {
   readonly #find;
   readonly #removeBefore;
   readonly #time;
+  readonly #journal: string;
+  #original: string;
   #firstSeq: number;
   /** Entries from here on are kept; those before are removed by the next sweep or later. */
   #keptFrom: number;
@@ -87,6 +82,7 @@ export class SqliteStore {
     this.#removeBefore = database.prepare('DELETE FROM entry WHERE seq < ?');
     this.#time = database.prepare('SELECT at FROM entry WHERE seq = ?');
     this.#pages = new SqlitePages(database);
+    ({ journal: this.#journal, original: this.#original } = readState(database));
     this.#firstSeq = this.#keptFrom = first ?? 1;
     this.#lastSeq = last ?? 0;
   }
@@ -131,9 +127,13 @@ export class SqliteStore {
   }
 
   /** Takes over entries of another journal as they are, behind those that are here. */
-  copy(entries: readonly Entry[]): void {
+  copy(entries: readonly Entry[], original?: string): void {
+    checkOriginal(original, this.original());
     const isEmpty = this.#lastSeq < this.#firstSeq;
     this.#write(() => {
+      if (original && original !== this.#original) {
+        this.#database.prepare('UPDATE state SET original = ?').run(original);
+      }
       for (const [index, { seq, id, txt, at }] of entries.entries()) {
         const isNext = seq === this.#lastSeq + 1 || (isEmpty && index === 0);
         if (!isNext || !this.#add(seq, Buffer.from(id), Buffer.from(txt), Date.parse(at))) {
@@ -142,6 +142,7 @@ export class SqliteStore {
       }
     });
     const first = entries[0];
+    if (original) this.#original = original;
     if (isEmpty && first) this.#firstSeq = this.#keptFrom = first.seq;
   }
 
@@ -223,7 +224,8 @@ export class SqliteStore {
    * Reads at most `limit` entries, ended early by count or by bytes so a page stays small. Throws
    * `gone` where what comes next was removed.
    */
-  page(after: number, limit: number, maxBytes?: number): PackedEntries {
+  page({ after, limit, journal, maxBytes }: PageRange): PackedEntries {
+    checkJournal(journal, this.#journal);
     if (after < this.#firstSeq - 1) throw goneError(after, this.#keptFrom);
     return this.#pages.read(after, limit, maxBytes);
   }
@@ -235,6 +237,10 @@ export class SqliteStore {
   }
 
   head(): Head {
-    return { firstSeq: this.#keptFrom, lastSeq: this.#lastSeq };
+    return { journal: this.#journal, firstSeq: this.#keptFrom, lastSeq: this.#lastSeq };
+  }
+
+  original(): string | undefined {
+    return this.#original || undefined;
   }
 }

@@ -1,5 +1,10 @@
-import type { AppendResult } from '../journal/journal.ts';
+import type { AppendResult, ReadRange } from '../journal/journal.ts';
 import type { Entry, Message } from '../message.ts';
+
+/** Entries of one page: at most so many, and so much text but for the first one. */
+export interface PageRange extends ReadRange {
+  readonly maxBytes?: number | undefined;
+}
 
 /** A page of entries on its way back; columns, for a clone of objects takes twice the time. */
 export interface PackedEntries {

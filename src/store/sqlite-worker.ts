@@ -1,27 +1,27 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
-import type { ReadRange } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
 import { resultCode, resultCodes } from './sqlite-driver.ts';
 import { toOpenError } from './sqlite-errors.ts';
+import type { Retention } from './sqlite-retention.ts';
 import { closeStoreFile, openStoreFile, type OpenedStore } from './sqlite-file.ts';
-import { SqliteStore, type Retention } from './sqlite-store.ts';
+import { SqliteStore } from './sqlite-store.ts';
 import { verifyStoreFile } from './sqlite-verify.ts';
-import type { PackedMessages } from './sqlite-wire.ts';
-
-/** Entries of one page: at most so many, and so much text but for the first one. */
-export interface PageRange extends ReadRange {
-  readonly maxBytes?: number | undefined;
-}
+import type { PackedMessages, PageRange } from './sqlite-wire.ts';
 
 /** What the main thread asks, one at a time; the replies come in the same order. */
 export type Call =
   | { readonly verb: 'append'; readonly packed: PackedMessages }
-  | { readonly verb: 'copy'; readonly entries: readonly Entry[] }
+  | {
+      readonly verb: 'copy';
+      readonly entries: readonly Entry[];
+      readonly original: string | undefined;
+    }
   | ({ readonly verb: 'page' } & PageRange)
   | ({ readonly verb: 'retain' } & Retention)
   | { readonly verb: 'find'; readonly id: string }
   | { readonly verb: 'head' }
+  | { readonly verb: 'original' }
   | { readonly verb: 'close' };
 
 /** What the thread answers to a call; the first reply of all tells whether the store is open. */
@@ -71,15 +71,17 @@ async function serve(): Promise<void> {
       case 'append':
         return store.append(call.packed);
       case 'copy':
-        return store.copy(call.entries);
+        return store.copy(call.entries, call.original);
       case 'page':
-        return store.page(call.after, call.limit, call.maxBytes);
+        return store.page(call);
       case 'retain':
         return store.retain(call);
       case 'find':
         return store.find(call.id);
       case 'head':
         return store.head();
+      case 'original':
+        return store.original();
       case 'close':
         return closeStoreFile(opened.database);
     }

@@ -15,8 +15,9 @@ import {
   unpackResults,
   type PackedEntries,
   type PackedResults,
+  type PageRange,
 } from './sqlite-wire.ts';
-import type { Call, FailedReply, PageRange, Reply, ThreadData } from './sqlite-worker.ts';
+import type { Call, FailedReply, Reply, ThreadData } from './sqlite-worker.ts';
 
 /** What `openSqliteJournal` may be told. */
 export interface SqliteOptions {
@@ -60,7 +61,8 @@ export async function openSqliteJournal(path: string, options: SqliteOptions = {
       const results = await thread.call<PackedResults>({ verb: 'append', packed }, moved);
       return unpackResults(results, messages);
     },
-    copy: (entries) => thread.call<void>({ verb: 'copy', entries }),
+    copy: (entries, original) => thread.call<void>({ verb: 'copy', entries, original }),
+    original: () => thread.call<string | undefined>({ verb: 'original' }),
     read: (range) => readPages(thread, readers, range),
     async get(id) {
       const [entry] = unpackEntries(await thread.call<PackedEntries>({ verb: 'find', id }));
@@ -112,11 +114,11 @@ const smallPageMaxBytes = 32 * 1024;
 async function* readPages(
   thread: StoreThread,
   readers: Readers,
-  { after, limit }: ReadRange,
+  { after, limit, journal }: ReadRange,
 ): AsyncGenerator<readonly Entry[]> {
   const ask = (from: number, left: number) => {
     const maxBytes = readers.count > eagerReadersMax ? smallPageMaxBytes : undefined;
-    const asked = thread.page({ after: from, limit: left, maxBytes });
+    const asked = thread.page({ after: from, limit: left, journal, maxBytes });
     // Nobody waits for a page that was asked for ahead when its reader has left.
     asked.catch(() => {});
     return asked;

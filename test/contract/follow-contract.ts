@@ -160,12 +160,12 @@ export function describeLateJournal(name: string, open: () => Promise<LateSubjec
     });
 
     it('says where it begins, and goes on counting', async () => {
-      expect(await journal.head()).toEqual({ firstSeq: 41, lastSeq: 50 });
+      expect(await journal.head()).toMatchObject({ firstSeq: 41, lastSeq: 50 });
       expect(await journal.append([message('new'), message('m-50')])).toEqual([
         { id: 'new', seq: 51, status: 'logged' },
         { id: 'm-50', seq: 50, status: 'duplicate' },
       ]);
-      expect(await journal.head()).toEqual({ firstSeq: 41, lastSeq: 51 });
+      expect(await journal.head()).toMatchObject({ firstSeq: 41, lastSeq: 51 });
     });
 
     it.each([0, 1, 39])('throws gone to who begins behind %i, and never skips', async (after) => {
@@ -216,6 +216,20 @@ export function describeStore(name: string, open: () => Promise<LateSubject>): v
       expect(await store.get('m-41')).toEqual(entriesFrom(41, 41)[0]);
     });
 
+    it('records whose copy it is, and refuses entries of another journal', async () => {
+      expect(await store.original()).toBeUndefined();
+      await store.copy([], 'first');
+      expect(await store.original()).toBe('first');
+      await store.copy(entriesFrom(41, 42), 'first');
+      await expect(store.copy(entriesFrom(43, 43), 'second')).rejects.toMatchObject({
+        code: 'conflict',
+      });
+      await store.copy(entriesFrom(43, 43));
+      expect(await store.original()).toBe('first');
+      expect(await store.head()).toMatchObject({ firstSeq: 41, lastSeq: 43 });
+      expect((await store.head()).journal).not.toBe('first');
+    });
+
     it.each<[string, Entry[]]>([
       ['leave a gap', entriesFrom(12, 13)],
       ['are there already', entriesFrom(10, 11)],
@@ -227,13 +241,13 @@ export function describeStore(name: string, open: () => Promise<LateSubject>): v
       expect(await readAll(store)).toEqual(entriesFrom(1, 10));
       expect(await store.get('m-11')).toBeUndefined();
       await store.copy(entriesFrom(11, 11));
-      expect(await store.head()).toEqual({ firstSeq: 1, lastSeq: 11 });
+      expect(await store.head()).toMatchObject({ firstSeq: 1, lastSeq: 11 });
     });
 
     it('is empty as before where its first entries are refused', async () => {
       const twice = [...entriesFrom(41, 41), ...entriesFrom(41, 41)];
       await expect(store.copy(twice)).rejects.toMatchObject({ code: 'conflict' });
-      expect(await store.head()).toEqual({ firstSeq: 1, lastSeq: 0 });
+      expect(await store.head()).toMatchObject({ firstSeq: 1, lastSeq: 0 });
       expect(await store.append([message('a')])).toMatchObject([{ seq: 1, status: 'logged' }]);
     });
   });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Journal, ReadRange } from '../../src/journal/journal.ts';
@@ -33,7 +34,7 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
     });
 
     it('is empty at first', async () => {
-      expect(await journal.head()).toEqual({ firstSeq: 1, lastSeq: 0 });
+      expect(await journal.head()).toMatchObject({ firstSeq: 1, lastSeq: 0 });
       expect(await readAll(journal)).toEqual([]);
       expect(await journal.append([])).toEqual([]);
     });
@@ -46,7 +47,7 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
         { id: 'b', seq: 2, status: 'logged' },
         { id: 'c', seq: 3, status: 'logged' },
       ]);
-      expect(await journal.head()).toEqual({ firstSeq: 1, lastSeq: 3 });
+      expect(await journal.head()).toMatchObject({ firstSeq: 1, lastSeq: 3 });
       const entries = await readAll(journal);
       expect(entries.map(({ seq, id, txt }) => [seq, id, txt])).toEqual([
         [1, 'a', 'text of a'],
@@ -66,7 +67,7 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
         ],
       );
       expect(await journal.get('a')).toMatchObject({ seq: 1, id: 'a', txt: 'text of a' });
-      expect(await journal.head()).toEqual({ firstSeq: 1, lastSeq: 2 });
+      expect(await journal.head()).toMatchObject({ firstSeq: 1, lastSeq: 2 });
     });
 
     it('keeps one message an id within one append, too', async () => {
@@ -205,15 +206,60 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
   });
 }
 
+/** States what a journal promises that tells its id, for one implementation or wrapper. */
+export function describeIdentity(name: string, open: () => Promise<Subject>): void {
+  describe(`a journal with an id: ${name}`, () => {
+    let subject: Subject;
+    let journal: Journal;
+
+    beforeEach(async () => {
+      subject = await open();
+      journal = subject.journal;
+    });
+
+    afterEach(async () => {
+      await journal.close();
+      await subject.end?.();
+    });
+
+    it('has an id of its own that stays', async () => {
+      const { journal: id } = await journal.head();
+      expect(id).toMatch(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
+      await journal.append([message('a')]);
+      expect((await journal.head()).journal).toBe(id);
+      const other = await open();
+      expect((await other.journal.head()).journal).not.toBe(id);
+      await other.journal.close();
+      await other.end?.();
+    });
+
+    it('is read by its id, and throws gone where another journal is meant', async () => {
+      const { journal: id } = await journal.head();
+      await journal.append([message('a'), message('b')]);
+      expect(await readAll(journal, { after: 1, limit: 9, journal: id })).toHaveLength(1);
+      const another = { after: 1, limit: 9, journal: randomUUID() };
+      await expect(readAll(journal, another)).rejects.toMatchObject({ code: 'gone' });
+      const { signal } = new AbortController();
+      for await (const page of journal.follow({ after: 1, signal, journal: id })) {
+        expect(page).toMatchObject([{ seq: 2 }]);
+        break;
+      }
+      const followed = journal.follow({ ...another, signal })[Symbol.asyncIterator]();
+      await expect(followed.next()).rejects.toMatchObject({ code: 'gone' });
+    });
+  });
+}
+
 /** States what a journal promises besides when its entries outlive it. */
 export function describeLastingJournal(name: string, open: () => Promise<LastingSubject>): void {
   describe(`a lasting journal: ${name}`, () => {
     it('has all of it after a new start, and goes on counting', async () => {
       const { journal, reopen, end } = await open();
       await journal.append([message('a'), message('b')]);
-      const before = await readAll(journal);
+      const [before, { journal: id }] = [await readAll(journal), await journal.head()];
       const again = await reopen();
       expect(await readAll(again)).toEqual(before);
+      expect((await again.head()).journal).toBe(id);
       expect(await again.append([message('b'), message('c'), { id: 'a', txt: 'x' }])).toEqual([
         { id: 'b', seq: 2, status: 'duplicate' },
         { id: 'c', seq: 3, status: 'logged' },

@@ -24,6 +24,7 @@ import {
   type LateSubject,
 } from './follow-contract.ts';
 import {
+  describeIdentity,
   describeJournal,
   describeLastingJournal,
   type LastingSubject,
@@ -127,6 +128,14 @@ describeWhole('over HTTP with a shared tail', wrapped(withTail, openOverHttp));
 describeWhole('over gRPC with a shared tail', wrapped(withTail, openOverGrpc));
 describeWhole('as the facade has it', wrapped(asInFacade, openOverHttp));
 describeWhole('as the facade has it over gRPC', wrapped(asInFacade, openOverGrpc));
+
+describeIdentity('memory', openMemory);
+describeIdentity('SQLite file', openSqlite);
+describeIdentity('in batches', wrapped(batched, openMemory));
+describeIdentity('with a limit', wrapped(limited, openMemory));
+describeIdentity('with retry', wrapped(retried, openMemory));
+describeIdentity('with diagnostics', wrapped(told, openMemory));
+describeIdentity('with a shared tail', wrapped(withTail, openMemory));
 
 describeLastingJournal('SQLite file', openSqlite);
 

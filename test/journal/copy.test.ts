@@ -13,9 +13,11 @@ async function storeOf(first: number, last: number): Promise<Store> {
 
 describe('the end of a copy', () => {
   it('is the beginning of the original where nothing is copied yet', async () => {
-    expect(await findCopyEnd(await storeOf(1, 9), openMemoryJournal())).toBe(0);
-    expect(await findCopyEnd(await storeOf(41, 50), openMemoryJournal())).toBe(40);
-    expect(await findCopyEnd(openMemoryJournal(), openMemoryJournal())).toBe(0);
+    expect(await findCopyEnd(await storeOf(1, 9), openMemoryJournal())).toMatchObject({ after: 0 });
+    expect(await findCopyEnd(await storeOf(41, 50), openMemoryJournal())).toMatchObject({
+      after: 40,
+    });
+    expect(await findCopyEnd(openMemoryJournal(), openMemoryJournal())).toMatchObject({ after: 0 });
   });
 
   it.each([
@@ -26,8 +28,11 @@ describe('the end of a copy', () => {
   ])('is its newest entry where it holds %i to %i of 1 to 9', async (first, last) => {
     const [original, copy] = [await storeOf(1, 9), await storeOf(first, last)];
     const end = await findCopyEnd(original, copy);
-    expect(end).toBe(last);
-    for await (const page of original.read({ after: end, limit: Infinity })) await copy.copy(page);
+    const { journal } = await original.head();
+    expect(end).toEqual({ after: last, journal });
+    for await (const page of original.read({ ...end, limit: Infinity })) {
+      await copy.copy(page, end.journal);
+    }
     expect((await readAll(copy, { after: first - 1, limit: Infinity })).at(-1)?.seq).toBe(9);
   });
 
@@ -48,6 +53,16 @@ describe('the end of a copy', () => {
     const begunAnew = openMemoryJournal();
     await begunAnew.append([message('m-1')]);
     await expect(findCopyEnd(begunAnew, copy)).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  it('is none where it was copied from another journal, though the entries are the same', async () => {
+    const [original, another] = [await storeOf(1, 9), await storeOf(1, 9)];
+    const copy = openMemoryJournal();
+    const end = await findCopyEnd(original, copy);
+    await copy.copy(entriesFrom(1, 5), end.journal);
+    expect(await copy.original()).toBe((await original.head()).journal);
+    expect(await findCopyEnd(original, copy)).toMatchObject({ after: 5 });
+    await expect(findCopyEnd(another, copy)).rejects.toMatchObject({ code: 'conflict' });
   });
 
   it('is gone where the original has removed what comes next', async () => {

@@ -16,7 +16,7 @@ describe('withLimit', () => {
     letGo();
     await Promise.all([taken, fits]);
     await expect(limited.append([message('c'), message('d')])).resolves.toHaveLength(2);
-    expect(await limited.head()).toEqual({ firstSeq: 1, lastSeq: 5 });
+    expect(await limited.head()).toMatchObject({ firstSeq: 1, lastSeq: 5 });
   });
 
   it('counts bytes, and takes a lone append of any size', async () => {

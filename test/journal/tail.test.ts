@@ -102,7 +102,7 @@ describe('withTail', () => {
     await Promise.all([first.got(15), second.got(8)]);
     expect(first.seqs()).toEqual(seqsFrom(1, 15));
     expect(second.seqs()).toEqual(seqsFrom(8, 15));
-    expect(below.reads).toEqual([
+    expect(below.reads).toMatchObject([
       { after: 0, limit: 10 },
       { after: 7, limit: 3 },
     ]);
@@ -295,7 +295,7 @@ describe('withTail', () => {
     await append(5);
     const lost = withTail({
       ...below.journal,
-      head: () => Promise.resolve({ firstSeq: 1, lastSeq: 8 }),
+      head: () => Promise.resolve({ journal: '', firstSeq: 1, lastSeq: 8 }),
     });
     const follower = startFollower(lost, 2);
     expect(await follower.ended).toMatchObject({ code: 'data_loss' });

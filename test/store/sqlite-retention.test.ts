@@ -5,8 +5,8 @@ import type { Journal, Store } from '../../src/journal/journal.ts';
 import { selectEntries } from '../../src/journal/select.ts';
 import type { Entry } from '../../src/message.ts';
 import { closeStoreFile, openStoreFile, type OpenedStore } from '../../src/store/sqlite-file.ts';
-import { Readers } from '../../src/store/sqlite-retention.ts';
-import { SqliteStore, type Retention } from '../../src/store/sqlite-store.ts';
+import { Readers, type Retention } from '../../src/store/sqlite-retention.ts';
+import { SqliteStore } from '../../src/store/sqlite-store.ts';
 import { packMessages } from '../../src/store/sqlite-wire.ts';
 import {
   openSqliteJournal,
@@ -55,7 +55,7 @@ describe('the retention of a store', () => {
   it('announces what goes, then removes it, and keeps the newest so many', () => {
     append(1, 10);
     expect(retain({ messages: 4 })).toBe(false);
-    expect(store.head()).toEqual({ firstSeq: 7, lastSeq: 10 });
+    expect(store.head()).toMatchObject({ firstSeq: 7, lastSeq: 10 });
     expect(rows()).toEqual(seqsFrom(1, 10));
     expect(retain({ messages: 4 })).toBe(false);
     expect(rows()).toEqual(seqsFrom(7, 10));
@@ -63,7 +63,7 @@ describe('the retention of a store', () => {
     retain({ messages: 4 });
     retain({ messages: 4 });
     expect(rows()).toEqual(seqsFrom(9, 12));
-    expect(store.head()).toEqual({ firstSeq: 9, lastSeq: 12 });
+    expect(store.head()).toMatchObject({ firstSeq: 9, lastSeq: 12 });
   });
 
   it('removes what is older than a time, and nothing of that time', () => {
@@ -83,7 +83,7 @@ describe('the retention of a store', () => {
       retain({ oldest });
       retain({ oldest });
       expect(rows()).toEqual(seqsFrom(first, 5));
-      expect(store.head()).toEqual({ firstSeq: first, lastSeq: 5 });
+      expect(store.head()).toMatchObject({ firstSeq: first, lastSeq: 5 });
     }
   });
 
@@ -92,13 +92,13 @@ describe('the retention of a store', () => {
     append(1, 5);
     for (let count = 0; count < 3; count += 1) retain({ oldest: hour, messages: 1 });
     expect(rows()).toEqual([5]);
-    expect(store.head()).toEqual({ firstSeq: 5, lastSeq: 5 });
+    expect(store.head()).toMatchObject({ firstSeq: 5, lastSeq: 5 });
     expect(store.append(packMessages([message('m-6')]))).toEqual({ firstSeq: 6 });
   });
 
   it('leaves an empty store empty', () => {
     expect(retain({ messages: 1, oldest: hour })).toBe(false);
-    expect(store.head()).toEqual({ firstSeq: 1, lastSeq: 0 });
+    expect(store.head()).toMatchObject({ firstSeq: 1, lastSeq: 0 });
     append(1, 1);
     expect(rows()).toEqual([1]);
   });
@@ -131,13 +131,15 @@ describe('the retention of a store', () => {
     append(5_001, 10_000);
     while (retain({ messages: 10 })) expect(store.head().firstSeq).toBe(firstSeq);
     expect(store.head().firstSeq).toBe(9_991);
-    expect(store.page(firstSeq - 1, 5).seqs).toEqual(seqsFrom(4_991, 4_995));
-    expect(() => store.page(firstSeq - 2, 5)).toThrow(
+    expect(store.page({ after: firstSeq - 1, limit: 5 }).seqs).toEqual(seqsFrom(4_991, 4_995));
+    expect(() => store.page({ after: firstSeq - 2, limit: 5 })).toThrow(
       expect.objectContaining({ code: 'gone', details: { firstSeq: 9_991 } }),
     );
     while (retain({ messages: 10 }));
-    expect(() => store.page(firstSeq - 1, 5)).toThrow(expect.objectContaining({ code: 'gone' }));
-    expect(store.page(9_990, 5).seqs).toEqual(seqsFrom(9_991, 9_995));
+    expect(() => store.page({ after: firstSeq - 1, limit: 5 })).toThrow(
+      expect.objectContaining({ code: 'gone' }),
+    );
+    expect(store.page({ after: 9_990, limit: 5 }).seqs).toEqual(seqsFrom(9_991, 9_995));
   });
 
   it('lets a key live as long as its message', () => {
@@ -159,7 +161,7 @@ describe('the retention of a store', () => {
     retain({ messages: 5 });
     retain({ messages: 5 });
     expect(rows()).toEqual(seqsFrom(46, 50));
-    expect(store.head()).toEqual({ firstSeq: 46, lastSeq: 50 });
+    expect(store.head()).toMatchObject({ firstSeq: 46, lastSeq: 50 });
   });
 });
 
@@ -210,7 +212,7 @@ describe.concurrent('a journal with retention', () => {
       await kept.open({ retainMessages: 10 });
       await kept.append(1, 2_500);
       await kept.gone(2_490);
-      expect(await kept.journal.head()).toEqual({ firstSeq: 2_491, lastSeq: 2_500 });
+      expect(await kept.journal.head()).toMatchObject({ firstSeq: 2_491, lastSeq: 2_500 });
       for (const after of [0, 1, 2_489]) {
         const error = { code: 'gone', details: { firstSeq: 2_491 } };
         await expect(readAll(kept.journal, { after, limit: 1 })).rejects.toMatchObject(error);
@@ -227,10 +229,10 @@ describe.concurrent('a journal with retention', () => {
       await kept.open({ retainAge: 1_500 });
       await kept.append(1, 5);
       await kept.gone(4);
-      expect(await kept.journal.head()).toEqual({ firstSeq: 5, lastSeq: 5 });
+      expect(await kept.journal.head()).toMatchObject({ firstSeq: 5, lastSeq: 5 });
       await kept.journal.close();
       await kept.open({ retainAge: 1 });
-      expect(await kept.journal.head()).toEqual({ firstSeq: 5, lastSeq: 5 });
+      expect(await kept.journal.head()).toMatchObject({ firstSeq: 5, lastSeq: 5 });
       await kept.append(6, 6);
       await kept.gone(5);
       expect(await readAll(kept.journal, { after: 5, limit: 9 })).toMatchObject([{ seq: 6 }]);
@@ -245,7 +247,7 @@ describe.concurrent('a journal with retention', () => {
       const whole = { messages: 3, firstSeq: 1_198, lastSeq: 1_200, problems: [] };
       expect(await verifySqliteStore(kept.path)).toEqual(whole);
       await kept.open({});
-      expect(await kept.journal.head()).toEqual({ firstSeq: 1_198, lastSeq: 1_200 });
+      expect(await kept.journal.head()).toMatchObject({ firstSeq: 1_198, lastSeq: 1_200 });
       expect(await kept.journal.append([{ id: 'm-7', txt: 'another' }, message('m-1198')])).toEqual(
         [
           { id: 'm-7', seq: 1_201, status: 'logged' },
@@ -306,7 +308,7 @@ describe.concurrent('a journal with retention', () => {
           if (entry) expect(entry).toMatchObject(message(ids[index]!));
         }
       } while (found.some((entry) => entry !== undefined));
-      expect(await kept.journal.head()).toEqual({ firstSeq: 30_000, lastSeq: 30_000 });
+      expect(await kept.journal.head()).toMatchObject({ firstSeq: 30_000, lastSeq: 30_000 });
     }));
 });
 

@@ -31,7 +31,7 @@ describe('the check of a store', () => {
     expect(await verifySqliteStore(path)).toEqual(whole);
     expect(await verifySqliteStore(path)).toEqual(whole);
     const journal = await openSqliteJournal(path);
-    expect(await journal.head()).toEqual({ firstSeq: 1, lastSeq: 300 });
+    expect(await journal.head()).toMatchObject({ firstSeq: 1, lastSeq: 300 });
     await journal.close();
   });
 

@@ -115,7 +115,7 @@ describe('a SQLite store', () => {
     database.exec('PRAGMA user_version = 99');
     database.close();
     await expect(openSqliteJournal(path)).rejects.toThrow(
-      'has format 99; this mlog knows format 1',
+      'has format 99; this mlog knows format 2',
     );
   });
 

@@ -37,9 +37,13 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
 
   async function followOnce(): Promise<void> {
     const from = await findCopyEnd(original, store);
-    logger.info({ after: from }, 'Following');
+    // The original is recorded at once: with a journal that is still empty, too.
+    await store.copy([], from.journal);
+    logger.info(from, 'Following');
     told = undefined;
-    for await (const page of original.follow({ after: from, signal })) await store.copy(page);
+    for await (const page of original.follow({ ...from, signal })) {
+      await store.copy(page, from.journal);
+    }
   }
 
   async function follow(): Promise<void> {
