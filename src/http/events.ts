@@ -27,28 +27,32 @@ export async function* encodeEvents(
 ): AsyncGenerator<string> {
   yield `retry: ${retryMs}\n\n`;
   const source = pages[Symbol.asyncIterator]();
-  let onBeat = () => {};
-  const beating = setInterval(() => onBeat(), heartbeatMs);
+  let wake = () => {};
+  const beating = setInterval(() => wake(), heartbeatMs);
 
-  /** Gives the next page, or undefined at the next heartbeat. */
-  function pageOrBeat(next: Promise<IteratorResult<readonly Entry[]>>) {
-    return new Promise<IteratorResult<readonly Entry[]> | undefined>((resolve, reject) => {
-      onBeat = () => resolve(undefined);
-      next.then(resolve, reject);
-    });
+  /** Asks for a page. Its promise gets one handler, however many heartbeats pass meanwhile. */
+  function ask() {
+    const asked = { page: source.next(), hasSettled: false };
+    const settle = () => {
+      asked.hasSettled = true;
+      wake();
+    };
+    asked.page.then(settle, settle);
+    return asked;
   }
 
   try {
-    let next = source.next();
+    let asked = ask();
     for (;;) {
-      const page = await pageOrBeat(next);
-      if (page === undefined) {
+      if (!asked.hasSettled) await new Promise<void>((resolve) => (wake = resolve));
+      if (!asked.hasSettled) {
         yield ': nothing new\n\n';
         continue;
       }
+      const page = await asked.page;
       if (page.done) break;
       for (const part of cutPage(page.value)) yield part.map(toEvent).join('');
-      next = source.next();
+      asked = ask();
     }
     if (stopping.aborted) yield 'event: stop\ndata: {}\n\n';
   } finally {

@@ -4,6 +4,11 @@ import type { Entry } from '../message.ts';
 const partMaxCount = 200;
 const partMaxLength = 64 * 1024;
 
+/** Gives the first such part of what stands from an index on, if anything does. */
+export function firstPart(entries: readonly Entry[], from: number): readonly Entry[] | undefined {
+  return cutPage(entries.slice(from, from + partMaxCount)).next().value ?? undefined;
+}
+
 /** Cuts a page into parts of so many entries and so much text at the most; a larger one is alone. */
 export function* cutPage(page: readonly Entry[]): Generator<readonly Entry[]> {
   let from = 0;

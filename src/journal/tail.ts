@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
 import { byteCount, type Entry } from '../message.ts';
+import { firstPart } from './cut.ts';
 import { checkJournal, checkSeen } from './gone.ts';
 import type { FollowRange, Journal } from './journal.ts';
 import { createNotice } from './notice.ts';
@@ -109,6 +110,7 @@ async function* takenUp(
     try {
       if (isAgain) checkSeen(position, await journal.head());
       for await (const page of open(position)) {
+        checkNoGap(position, page);
         isOut = false;
         yield page;
         position = page.at(-1)!.seq;
@@ -124,6 +126,16 @@ async function* takenUp(
   }
 }
 
+/** Throws `data_loss` where a page does not come right behind a position, or has a gap itself. */
+function checkNoGap(position: number, page: Page): void {
+  const [first, last] = [page[0]!.seq, page.at(-1)!.seq];
+  if (first === position + 1 && last === position + page.length) return;
+  throw new MlogError(
+    'data_loss',
+    `The journal skips entries: behind ${position} it gave ${page.length}, from ${first} to ${last}.`,
+  );
+}
+
 function lostError(seq: number): MlogError {
   return new MlogError('data_loss', `The journal has no entries behind ${seq} any more.`);
 }
@@ -132,7 +144,7 @@ function lostError(seq: number): MlogError {
 class SharedTail {
   /** Resolves once it is known where the tail begins. */
   readonly begun: Promise<void>;
-  /** The pages hold what comes behind this `seq`, without a gap. */
+  /** The entries begin behind this `seq` and have no gap, so a position gives the index. */
   after = Infinity;
   /** The id of the journal below; empty as long as it is not known. */
   journal = '';
@@ -141,8 +153,7 @@ class SharedTail {
   readonly #onChange: () => void;
   readonly #onOutage: (error: MlogError) => void;
   readonly #stop = new AbortController();
-  #pages: { readonly entries: Page; readonly bytes: number }[] = [];
-  #count = 0;
+  readonly #entries: Entry[] = [];
   #bytes = 0;
 
   constructor(journal: Journal, onChange: () => void, onOutage: (error: MlogError) => void) {
@@ -184,24 +195,27 @@ class SharedTail {
     }
   }
 
-  #add(entries: Page): void {
-    const bytes = byteCount(entries);
-    this.#pages.push({ entries, bytes });
-    this.#count += entries.length;
-    this.#bytes += bytes;
-    while (this.#pages.length > 1 && (this.#count > tailMaxCount || this.#bytes > tailMaxBytes)) {
-      const oldest = this.#pages.shift()!;
-      this.#count -= oldest.entries.length;
-      this.#bytes -= oldest.bytes;
-      this.after = oldest.entries.at(-1)!.seq;
+  #add(page: Page): void {
+    const entries = this.#entries;
+    for (const entry of page) entries.push(entry);
+    this.#bytes += byteCount(page);
+    const isTooMuch = (kept: number) => kept > tailMaxCount || this.#bytes > tailMaxBytes;
+    let dropped = 0;
+    // The newest page stays whole: its followers are about to take it.
+    while (dropped < entries.length - page.length && isTooMuch(entries.length - dropped)) {
+      this.#bytes -= byteCount([entries[dropped]!]);
+      dropped += 1;
     }
+    entries.splice(0, dropped);
+    this.after += dropped;
   }
 
-  /** Gives what comes right behind a position that is not before the tail, if there is anything. */
+  /**
+   * Gives what comes right behind a position that is not before the tail, if there is anything: of
+   * a long tail a part, so that a follower that stalls holds little. Costs the same at any length.
+   */
   pageBehind(position: number): Page | undefined {
-    const found = this.#pages.find(({ entries }) => entries.at(-1)!.seq > position)?.entries;
-    if (!found || found[0]!.seq > position) return found;
-    return found.slice(found.findIndex(({ seq }) => seq > position));
+    return firstPart(this.#entries, position - this.after);
   }
 
   end(): void {

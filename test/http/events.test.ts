@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { encodeEvents, readEvents } from '../../src/http/events.ts';
 import type { Entry } from '../../src/message.ts';
 import { openMemoryJournal } from '../../src/store/memory.ts';
@@ -97,6 +97,16 @@ describe('entries as server-sent events', () => {
     expect(await collect(readEvents(each(seen), lineMaxLength))).toHaveLength(1);
     stopping.abort();
     await collect({ [Symbol.asyncIterator]: () => pieces });
+  });
+
+  it('wait for the next one by one handler, however many comments they write meanwhile', async () => {
+    const page = new Promise<IteratorResult<Entry[]>>(() => {});
+    const handlers = vi.spyOn(page, 'then');
+    const pages = { [Symbol.asyncIterator]: () => ({ next: () => page }) };
+    const pieces = encodeEvents(pages, { ...running, heartbeatMs: 1 })[Symbol.asyncIterator]();
+    for (let count = 0; count < 20; count += 1) await pieces.next();
+    await pieces.return(undefined);
+    expect(handlers).toHaveBeenCalledTimes(1);
   });
 
   it('say at a stop that it is one, in an event without an id', async () => {

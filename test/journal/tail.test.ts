@@ -273,6 +273,73 @@ describe('withTail', () => {
     expect(below.follows).toEqual([0]);
   });
 
+  it('costs a follower the same for each message, however many came before', async () => {
+    let looks = 0;
+    const counted = ({ seq, ...fields }: Entry): Entry => ({
+      ...fields,
+      get seq() {
+        looks += 1;
+        return seq;
+      },
+    });
+    const tailed = withTail({
+      ...below.journal,
+      async *follow(range) {
+        for await (const page of below.journal.follow(range)) yield page.map(counted);
+      },
+    });
+    const both = [startFollower(tailed), startFollower(tailed)];
+    const looksByMessage: number[] = [];
+    while (last < 60) {
+      const before = looks;
+      await append(1);
+      await Promise.all(both.map((follower) => follower.got(last)));
+      looksByMessage.push(looks - before);
+    }
+    expect(Math.max(...looksByMessage.slice(30))).toBe(Math.max(...looksByMessage.slice(0, 10)));
+    await Promise.all(both.map((follower) => follower.stop()));
+  });
+
+  it('gives a follower that is behind many small pages what is there in one', async () => {
+    const slow = journal.follow({ after: 0, signal: new AbortController().signal });
+    const pages = slow[Symbol.asyncIterator]();
+    const quick = start();
+    await append(1);
+    await pages.next();
+    while (last < 20) {
+      await append(1);
+      await quick.got(last);
+    }
+    expect((await pages.next()).value!.map(({ seq }: Entry) => seq)).toEqual(seqsFrom(2, 20));
+    await pages.return?.();
+  });
+
+  it.each([
+    ['between two pages', [[1], [3]]],
+    ['within a page', [[1, 3]]],
+  ])(
+    'tells followers of entries that are missing %s, and gives nothing behind them',
+    async (_, all) => {
+      const tailed = withTail({
+        ...below.journal,
+        // eslint-disable-next-line typescript/require-await
+        async *follow() {
+          for (const seqs of all) {
+            yield seqs.map((seq) => ({
+              seq,
+              id: `${seq}`,
+              txt: 'x',
+              at: '2026-01-01T00:00:00.000Z',
+            }));
+          }
+        },
+      });
+      const follower = startFollower(tailed);
+      expect(await follower.ended).toMatchObject({ code: 'data_loss' });
+      expect(follower.seqs()).not.toContain(3);
+    },
+  );
+
   it('ends the one below with the last follower, and begins it again with the next', async () => {
     const [one, other] = [start(), start()];
     await append(3);
