@@ -8,9 +8,9 @@ import { openSandbox, type Sandbox, type Service } from '../support/sandbox.ts';
 
 // A long journal, read as a whole: it flows, and takes no more memory than a short one.
 
-const count = 200_000;
+const count = 100_000;
 
-/** The most that a process may take; what it lists has 36 to 60 MB and as objects several times that. */
+/** The most that a process may take; what it lists has 36 to 60 MB and as objects more. */
 const caps = { logging: 300, facade: 200 };
 
 /**
@@ -36,7 +36,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => sandbox.close());
 
-const txtOf = (n: number): string => `${n} ${'"quoted" \\ and Ünïcode 🙂 '.repeat(6)}`;
+const txtOf = (n: number): string => `${n} ${'"quoted" \\ and Ünïcode 🙂 '.repeat(12)}`;
 
 const fill = async (url: string): Promise<void> => {
   const headers = { 'content-type': 'application/x-ndjson' };
