@@ -110,7 +110,7 @@ export function parseAnyJson(text: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MlogError('invalid_argument', 'This is not a JSON object with a member "txt".');
   }
-  checkRepeated(text, value);
+  checkRepeated(text);
   return value;
 }
 
@@ -119,13 +119,31 @@ const fieldNames =
   /[{,]\s*("(?:(?:i|\\u0069)(?:d|\\u0064)|(?:t|\\u0074)(?:x|\\u0078)(?:t|\\u0074))")\s*:/g;
 
 /** JSON.parse takes the last of two equal members without a word; which one was meant? */
-function checkRepeated(text: string, value: object): void {
+function checkRepeated(text: string): void {
   // Within a string a quote stands behind a backslash, so this finds names and nothing else.
   const names = Array.from(text.matchAll(fieldNames), ([, name]) => JSON.parse(name!) as string);
   if (new Set(names).size === names.length) return;
-  // Of objects within, the names are their own.
-  if (Object.values(value).some((member) => typeof member === 'object')) return;
-  throw repeatedError(names.find((name, index) => names.indexOf(name) !== index)!);
+  // Two that are the same may stand in objects within, where they mean nothing here.
+  const seen = new Set<string>();
+  for (const name of memberNames(text)) {
+    if ((name === 'id' || name === 'txt') && seen.has(name)) throw repeatedError(name);
+    seen.add(name);
+  }
+}
+
+/** Reads the names of the members of a JSON object, without those of the objects within. */
+function* memberNames(text: string): Generator<string> {
+  let depth = 0;
+  let before = '';
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],]/g)) {
+    if (token === '{' || token === '[') depth += 1;
+    else if (token === '}' || token === ']') depth -= 1;
+    // Behind a name stands its value.
+    else if (before === '{' || before === ',') {
+      if (depth === 1 && token !== ',') yield JSON.parse(token) as string;
+    }
+    before = token;
+  }
 }
 
 /**

@@ -129,6 +129,10 @@ describe('JSON', () => {
     '{ "id" :1,\n"id":2}',
     String.raw`{"txt":"a","\u0074xt":"b"}`,
     String.raw`{"id":"a","i\u0064":"a","txt":"c"}`,
+    '{"txt":"a","txt":"b","z":null}',
+    '{"txt":"a","txt":"b","z":{}}',
+    '{"z":[{"q":[1,"a"]}],"txt":"a","z":null,"txt":"b"}',
+    '{"z":{"txt":"c"},"txt":"a","y":"]}{\\"[","txt":"b"}',
   ])('is refused when it says a thing twice: %s', (text) => {
     expect(() => parseJson(text)).toThrow('is there twice');
   });
@@ -137,6 +141,8 @@ describe('JSON', () => {
     '{"txt":"{\\"id\\":1,\\"id\\":2}"}',
     '{"txt":",","id":"{"}',
     '{"more":{"id":1},"id":"a"}',
+    '{"id":"txt","more":[{"id":1,"txt":2},"id",{"id":1,"id":2}],"txt":"id"}',
+    '{"z":1,"z":2,"txt":"a"}',
   ])('may speak of names in its texts: %s', (text) => {
     expect(parseJson(text)).toEqual(JSON.parse(text));
   });
