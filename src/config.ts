@@ -71,6 +71,10 @@ export const settings = {
   batchMaxBytes: count(1_048_576, 1, 'Most text written at once', ['facade', ...keepers]),
   queueMaxCount: count(100_000, 1, 'Most messages waiting; then 503', ['facade', ...keepers]),
   queueMaxBytes: count(67_108_864, 1, 'Most text waiting; then 503', ['facade', ...keepers]),
+  bodiesMaxBytes: count(134_217_728, 1, 'Most bytes of unfinished bodies; then 503', [
+    'facade',
+    ...keepers,
+  ]),
   connectionsMax: count(8_000, 1, 'Most connections at a time', servers),
   headersTimeoutMs: count(10_000, 1, 'How long the headers of a request may take', servers),
   requestTimeoutMs: count(30_000, 1, 'How long the body of a request may take', servers),

@@ -16,7 +16,16 @@ const storeys = [
   ['roles/facade', 'roles/logging', 'roles/messages'],
   ['open-journal'],
   ['grpc', 'http', 'store'],
-  ['journal', 'config', 'setting-kinds', 'lifecycle', 'listen', 'observe'],
+  [
+    'journal',
+    'config',
+    'connection-limit',
+    'setting-kinds',
+    'lifecycle',
+    'listen',
+    'send-queue',
+    'observe',
+  ],
   ['message', 'errors'],
 ];
 

@@ -1,5 +1,6 @@
 import manifest from '../../package.json' with { type: 'json' };
 import { readSettings, type Settings } from '../config.ts';
+import { limitToDescriptors } from '../connection-limit.ts';
 import { MlogError } from '../errors.ts';
 import { closeInReverse, runUntilStopped, type Closeable } from '../lifecycle.ts';
 import { createLogger, type Logger } from '../observe/logger.ts';
@@ -35,7 +36,10 @@ export async function serve(
   role: Role | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const settings = readSettings(role ?? 'all', flags);
+  const given = readSettings(role ?? 'all', flags);
+  // Who reads from a facade apart may need another service read for it.
+  const connectionsMax = limitToDescriptors(given.connectionsMax, role === 'facade' ? 2 : 1);
+  const settings = { ...given, connectionsMax };
   if (role === 'messages' && flags['store'] !== undefined && !settings.follow) throw storeError();
   if (keepsWorkers(settings.workers)) return await serveWorkers(flags);
   const logger = createLogger({ level: settings.logLevel });
@@ -56,7 +60,11 @@ export async function serve(
   async function start(): Promise<void> {
     const context = { settings, logger, onFatal, stopping: stopping.signal };
     await starters[role ?? 'all'](context, started);
-    logger.info({ version: manifest.version, ...started.facts }, 'Ready');
+    const limit = `At most ${connectionsMax} connections`;
+    if (connectionsMax < given.connectionsMax) {
+      logger.warn(`${limit}, since the limit of open files (ulimit -n) allows no more.`);
+    }
+    logger.info({ version: manifest.version, ...started.facts, connectionsMax }, 'Ready');
   }
   const { shutdownTimeoutMs } = settings;
   await runUntilStopped({ start, stop, failed, shutdownTimeoutMs, logger });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { admit } from '../connection-limit.ts';
 import { listen } from '../listen.ts';
 
 /** Where to listen for gRPC. */
@@ -8,6 +9,8 @@ export interface ListenerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly connectionsMax: number;
+  /** Told when there are as many. */
+  readonly onFull: () => void;
 }
 
 /** What serves the connections of a listener. */
@@ -24,12 +27,13 @@ export interface ConnectionServer {
  * used. A listener of our own also bounds the connections.
  */
 export async function startGrpcListener(
-  { host, port, connectionsMax }: ListenerOptions,
+  { host, port, connectionsMax, onFull }: ListenerOptions,
   load: () => Promise<ConnectionServer>,
 ) {
   const sockets = new Set<Socket>();
   let server: Promise<ConnectionServer> | undefined;
   const listener = createServer({ noDelay: true }, (socket) => {
+    if (!admit(socket, connectionsMax, onFull)) return void socket.destroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     // It may break off before anybody serves it.
@@ -37,7 +41,6 @@ export async function startGrpcListener(
     server ??= load();
     void server.then((serving) => serving.serve(socket));
   });
-  listener.maxConnections = connectionsMax;
   const address = await listen(listener, host, port);
 
   return {

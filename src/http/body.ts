@@ -6,6 +6,8 @@ import type { BodyRequest } from './request.ts';
 /** What a request body may be and how long it may take. */
 export interface BodyLimits {
   readonly bodyMaxBytes: number;
+  /** What all bodies that are being read may hold together. */
+  readonly bodiesMaxBytes: number;
   readonly requestTimeoutMs: number;
 }
 
@@ -15,12 +17,14 @@ export function bodyMaxBytesOf(txtMaxBytes: number): number {
 }
 
 /**
- * Reads a request body to its end. Throws `too_large`, `request_timeout`, `cancelled` when the
- * client goes away, and `unsupported_media_type` for an encoded body.
+ * Reads a request body to its end. Throws `too_large`, `overloaded` when too much is held of all
+ * bodies, `request_timeout`, `cancelled` when the client goes away, and `unsupported_media_type` for
+ * an encoded body.
  */
 export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buffer> {
   checkEncoding(request);
   const { bodyMaxBytes, requestTimeoutMs } = limits;
+  const heldMaxBytes = heldMaxBytesOf(limits);
   return new Promise((resolve, reject) => {
     const gathered = new GatheredBytes();
     const late = {
@@ -30,29 +34,44 @@ export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buff
 
     function fail(error: MlogError): void {
       bodies.delete(late);
+      gathered.drop();
       request.leaveBody();
       reject(error);
     }
-    function onBody(piece: Buffer | null): void {
+    function onPiece(piece: Buffer | null): void {
       if (piece === null) {
         bodies.delete(late);
         resolve(gathered.take());
-      } else {
-        gathered.add(piece);
-        if (gathered.length > bodyMaxBytes) fail(tooLargeError(bodyMaxBytes));
-      }
+      } else if (gathered.length + piece.length > bodyMaxBytes) fail(tooLargeError(bodyMaxBytes));
+      else if (!gathered.hasRoomFor(piece.length, heldMaxBytes)) fail(overloadedError());
+      else gathered.add(piece);
     }
     function onClose(): void {
       // Read as a stream it closes after its end, too; to stop listening for that would cost more.
       if (bodies.has(late)) fail(goneError());
     }
 
-    if (Number(request.headers['content-length'] ?? 0) > bodyMaxBytes) {
-      return fail(tooLargeError(bodyMaxBytes));
-    }
+    const announced = Number(request.headers['content-length'] ?? 0);
+    if (announced > bodyMaxBytes) return fail(tooLargeError(bodyMaxBytes));
+    if (!gathered.hasRoomFor(announced, heldMaxBytes)) return fail(overloadedError());
     bodies.add(late);
     watchBodies();
-    request.on('close', onClose).listenToBody(onBody);
+    request.on('close', onClose).listenToBody({ onPiece, onGivenUp: fail });
+  });
+}
+
+/** What all bodies may hold together: more than was set where the largest body would find no room. */
+export function heldMaxBytesOf({
+  bodiesMaxBytes,
+  bodyMaxBytes,
+}: Pick<BodyLimits, 'bodiesMaxBytes' | 'bodyMaxBytes'>): number {
+  return Math.max(bodiesMaxBytes, 4 * bodyMaxBytes);
+}
+
+/** The error for a body for which there is no room among all others. */
+export function overloadedError(): MlogError {
+  return new MlogError('overloaded', 'The service holds too much of unfinished requests.', {
+    hint: 'Nothing of this one was stored. Send it again in a moment.',
   });
 }
 
@@ -131,12 +150,13 @@ export async function* streamBody(
     stopping.removeEventListener('abort', onEnd);
     // What still comes is dropped; the connection has a reply to carry.
     request.off('data', onData).off('end', onEnd).off('close', onClose).resume();
+    gathered.drop();
   }
 }
 
 function checkEncoding(request: IncomingMessage): void {
   const encoding = request.headers['content-encoding'];
-  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  if (encoding === undefined || /^[\s,]*(?:identity[\s,]*)*$/i.test(encoding)) return;
   throw new MlogError('unsupported_media_type', `A body in ${encoding} encoding is not taken.`, {
     hint: 'Send it without Content-Encoding.',
   });

@@ -15,6 +15,12 @@ export function toClientError(error: unknown, url: string): MlogError {
   if (hasErrno(error, 'ECONNRESET')) {
     return new MlogError('unavailable', `The connection to ${url} broke off.`, { cause: error });
   }
+  if (hasErrno(error, 'EMFILE', 'ENFILE')) {
+    return new MlogError('unavailable', `There is no descriptor left to connect to ${url}.`, {
+      hint: 'Raise the limit of open files (ulimit -n) of this process.',
+      cause: error,
+    });
+  }
   const reason = error instanceof Error ? error.message : String(error);
   return new MlogError('unavailable', `The connection to ${url} failed: ${reason}.`, {
     cause: error,

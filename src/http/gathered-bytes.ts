@@ -3,9 +3,13 @@ const nothing = Buffer.alloc(0);
 /**
  * Bytes that come in pieces and are wanted whole. A lone piece is kept as it is; more are copied
  * together as they come, for a client may send a byte at a time. Kept as they came, such pieces
- * took 150 times their size in memory.
+ * took 150 times their size in memory. All that this process has gathered is counted, so that it can
+ * be bounded; what is gathered has to be taken in the end, or dropped.
  */
 export class GatheredBytes {
+  /** What is gathered in this process, and neither taken nor dropped. */
+  static #heldBytes = 0;
+
   #bytes: Buffer = nothing;
   #length = 0;
   #room = 0;
@@ -14,8 +18,17 @@ export class GatheredBytes {
     return this.#length;
   }
 
+  /**
+   * Says whether it may grow by so many bytes, where all together may hold `heldMaxBytes`: each may
+   * hold as much as is free. So many at a time get less each, and a small one always finds room.
+   */
+  hasRoomFor(bytes: number, heldMaxBytes: number): boolean {
+    return this.#length + bytes <= heldMaxBytes - GatheredBytes.#heldBytes;
+  }
+
   add(piece: Buffer): void {
     const length = this.#length + piece.length;
+    GatheredBytes.#heldBytes += piece.length;
     if (this.#length === 0) {
       this.#bytes = piece;
     } else {
@@ -28,9 +41,15 @@ export class GatheredBytes {
   /** Gives all of them, and begins anew. */
   take(): Buffer {
     const taken = this.#bytes.subarray(0, this.#length);
+    this.drop();
+    return taken;
+  }
+
+  /** Drops all of them. */
+  drop(): void {
+    GatheredBytes.#heldBytes -= this.#length;
     this.#bytes = nothing;
     this.#length = this.#room = 0;
-    return taken;
   }
 
   #grow(room: number): void {

@@ -22,9 +22,9 @@ export function healthRoutes(role: string, checks: Readonly<Record<string, Check
   }
 
   return {
-    '/livez': { GET: () => json(200, { role, status: 'alive' }, headers) },
-    '/readyz': { GET: ready },
-    '/healthz': { GET: ready },
+    '/livez': { GET: () => json(200, { role, status: 'alive' }, headers), isProbe: true },
+    '/readyz': { GET: ready, isProbe: true },
+    '/healthz': { GET: ready, isProbe: true },
   };
 }
 

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { overloadedError } from './body.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
 
 /**
@@ -26,23 +27,30 @@ function cut(line: string, lineMaxLength: number): string {
 
 /**
  * Cuts flowing bytes into lines of text as `splitLines` does; a line that is not UTF-8 comes as
- * undefined, and the others do not suffer from it.
+ * undefined, and the others do not suffer from it. Throws `overloaded` where an unfinished line
+ * finds no room beside all other bodies, which may hold `heldMaxBytes` together.
  */
 export async function* splitBytes(
   chunks: AsyncIterable<Buffer>,
-  lineMaxBytes: number,
+  { lineMaxBytes, heldMaxBytes }: { lineMaxBytes: number; heldMaxBytes: number },
 ): AsyncGenerator<(string | undefined)[]> {
   const rest = new GatheredBytes();
-  for await (const chunk of chunks) {
-    const end = chunk.lastIndexOf(newline) + 1;
-    if (end > 0) {
-      rest.add(chunk.subarray(0, end - 1));
-      yield decodeLines(rest.take(), lineMaxBytes);
+  try {
+    for await (const chunk of chunks) {
+      const end = chunk.lastIndexOf(newline) + 1;
+      if (end > 0) {
+        rest.add(chunk.subarray(0, end - 1));
+        yield decodeLines(rest.take(), lineMaxBytes);
+      }
+      // What is beyond the limit is dropped, but for the one byte that tells of it.
+      const more = chunk.subarray(end, end + lineMaxBytes + 1 - rest.length);
+      if (!rest.hasRoomFor(more.length, heldMaxBytes)) throw overloadedError();
+      rest.add(more);
     }
-    // What is beyond the limit is dropped, but for the one byte that tells of it.
-    rest.add(chunk.subarray(end, end + lineMaxBytes + 1 - rest.length));
+    if (rest.length > 0) yield decodeLines(rest.take(), lineMaxBytes);
+  } finally {
+    rest.drop();
   }
-  if (rest.length > 0) yield decodeLines(rest.take(), lineMaxBytes);
 }
 
 const newline = 0x0a;

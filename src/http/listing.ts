@@ -117,7 +117,7 @@ async function replyWithEvents(
   return {
     status: 200,
     type: mediaTypes.events,
-    headers: { ...toHeaders(head), 'Cache-Control': 'no-store' },
+    headers: { ...toHeaders(head), 'X-Accel-Buffering': 'no' },
     body: (gone) => encodeEvents(follow(AbortSignal.any([gone, options.stopping])), options),
   };
 }

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { mediaTypes, toJsonLine } from './formats.ts';
+import { untilDrained, type ReaderLimits } from './stall.ts';
 
 /** A body that is made while it is read. */
 type Pieces = AsyncIterable<string> | ((gone: AbortSignal) => AsyncIterable<string>);
@@ -24,12 +25,6 @@ export function json(status: number, value: unknown, headers?: Reply['headers'])
   return { status, type: mediaTypes.json, body: toJsonLine(value), ...(headers && { headers }) };
 }
 
-/** What a reader of a long reply is held to. */
-export interface ReaderLimits {
-  /** A reader that takes nothing for so long is cut. */
-  readonly readerStallMs: number;
-}
-
 /**
  * Writes a reply; of one that is short nothing is left to wait for. A failure before the first
  * piece of a streamed body is thrown, nothing sent.
@@ -43,7 +38,7 @@ export function writeReply(
   if (typeof body !== 'string') return writeStream(response, { ...reply, body }, limits);
   const length = Buffer.byteLength(body);
   const head = headersOf(reply, length);
-  if (length > pieceBytes) return writePieces(response, status, head, cutPieces(body), limits);
+  if (length > pieceBytes) return writePieces(response, status, head, inPieces(body), limits);
   // Text of ASCII alone is the same bytes in Latin-1, which Node writes faster. Measured on a bare
   // server that answers JSON: 1.13 times the requests.
   writeWhole(response.writeHead(status, head), body, length === body.length ? 'latin1' : 'utf8');
@@ -88,28 +83,32 @@ function goneSignal(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-/** A larger reply goes out in pieces of this size, so that a reader that takes none is noticed. */
+/** More than this is written in pieces of this size, so that everybody else gets a turn between. */
 const pieceBytes = 64 * 1024;
 
-// eslint-disable-next-line typescript/require-await
-async function* cutPieces(body: string): AsyncGenerator<Buffer> {
-  const bytes = Buffer.from(body);
+function* cutPiece(piece: string | Buffer): Generator<string | Buffer> {
+  // A page of entries is a little more than its texts; it goes as it is.
+  if (piece.length <= 2 * pieceBytes) return yield piece;
+  const bytes = Buffer.from(piece);
   for (let from = 0; from < bytes.length; from += pieceBytes) {
     yield bytes.subarray(from, from + pieceBytes);
   }
 }
 
-/** How long a refused request may go on sending what nobody reads. */
-const lingerMs = 2_000;
+// eslint-disable-next-line typescript/require-await
+async function* inPieces(body: string): AsyncGenerator<string> {
+  yield body;
+}
 
 /**
  * Writes the reply to a request that may not have come to its end. The connection stays until it
  * has, for a while: closed under a client that is still sending, it would be a broken connection to
- * that client, and the reply would never be read.
+ * that client, and the reply would never be read. `lingerMs` is how long it may go on sending.
  */
 export async function writeRefusal(
   response: ServerResponse,
   { status, headers, type, body }: Reply & { readonly body: string },
+  lingerMs: number,
 ): Promise<void> {
   const request = response.req;
   const length = Buffer.byteLength(body);
@@ -154,15 +153,18 @@ async function writePieces(
   status: number,
   headers: OutgoingHttpHeader[],
   body: AsyncIterable<string | Buffer>,
-  { readerStallMs }: ReaderLimits,
+  limits: ReaderLimits,
 ): Promise<void> {
   const pieces = body[Symbol.asyncIterator]();
   try {
     let piece = await pieces.next();
     response.writeHead(status, headers);
-    while (!piece.done && !response.destroyed) {
-      if (!response.write(piece.value)) await drained(response, readerStallMs);
-      await nextTurn(piece.value.length);
+    while (!piece.done) {
+      for (const part of cutPiece(piece.value)) {
+        if (response.destroyed) return;
+        if (!response.write(part)) await untilDrained(response, part.length, limits);
+        await nextTurn(part.length);
+      }
       piece = await pieces.next();
     }
     response.end();
@@ -171,22 +173,12 @@ async function writePieces(
   }
 }
 
-/** Waits until the reader took what is buffered; cuts the connection when it takes nothing. */
-async function drained(response: ServerResponse, readerStallMs: number): Promise<void> {
-  const waiting = new AbortController();
-  const timer = setTimeout(() => response.destroy(), readerStallMs);
-  try {
-    const { signal } = waiting;
-    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
-  } finally {
-    clearTimeout(timer);
-    waiting.abort();
-  }
-}
-
-/** Names and values by turns, which Node writes as they are: an object takes it longer. */
+/**
+ * Names and values by turns, which Node writes as they are: an object takes it longer. No reply is
+ * for a cache: each says how things stand now.
+ */
 function headersOf({ type, headers }: Reply, length?: number): OutgoingHttpHeader[] {
-  const all: OutgoingHttpHeader[] = [];
+  const all: OutgoingHttpHeader[] = ['Cache-Control', 'no-store'];
   if (type !== undefined) all.push('Content-Type', type);
   if (length !== undefined) all.push('Content-Length', length);
   for (const name in headers) all.push(name, headers[name]!);

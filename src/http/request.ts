@@ -1,7 +1,11 @@
 import { IncomingMessage } from 'node:http';
+import type { MlogError } from '../errors.ts';
 
-/** Hears the pieces of a body, and null at its end. */
-export type BodyListener = (piece: Buffer | null) => void;
+/** Hears of a body: each piece and null at its end, or the reason why nobody waits for its end. */
+export interface BodyListener {
+  onPiece(piece: Buffer | null): void;
+  onGivenUp(reason: MlogError): void;
+}
 
 /**
  * Node's request, whose body can be had as the parser gives it, past the buffers and events of a
@@ -18,14 +22,19 @@ export class BodyRequest extends IncomingMessage {
     this.#listener = listener;
     // What came before stands in the stream already.
     if (this.#hasBegun) {
-      this.on('data', (piece: Buffer) => this.#listener?.(piece));
-      this.on('end', () => this.#listener?.(null));
+      this.on('data', (piece: Buffer) => this.#listener?.onPiece(piece));
+      this.on('end', () => this.#listener?.onPiece(null));
     }
   }
 
   /** Gives nothing more to the listener; the rest stays in the stream. */
   leaveBody(): void {
     this.#listener = undefined;
+  }
+
+  /** Tells who listens to the body that its end is not waited for. */
+  giveUp(reason: MlogError): void {
+    this.#listener?.onGivenUp(reason);
   }
 
   /** Node's parser calls this with each piece, and with null at the end. */
@@ -37,7 +46,7 @@ export class BodyRequest extends IncomingMessage {
     // Node goes through a body once more that nobody has read from; this one is read.
     // eslint-disable-next-line no-underscore-dangle
     if (piece === null) this._read(0);
-    this.#listener(piece);
+    this.#listener.onPiece(piece);
     return true;
   }
 }

@@ -1,14 +1,16 @@
 import { once } from 'node:events';
-import { createServer, STATUS_CODES, type ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { hasErrno, MlogError, toMlogError } from '../errors.ts';
+import { fullText } from '../connection-limit.ts';
+import { MlogError, toMlogError } from '../errors.ts';
 import { listen } from '../listen.ts';
 import type { Logger } from '../observe/logger.ts';
-import { watchConnections, type Connections } from './connections.ts';
-import { mediaTypes } from './formats.ts';
-import { toProblem } from './problem.ts';
+import { watchConnections } from './connections.ts';
+import { refuseMalformed, toErrorReply } from './refusal.ts';
+import { checkHead } from './request-head.ts';
 import { BodyRequest } from './request.ts';
-import { writeRefusal, writeReply, type ReaderLimits, type Reply } from './reply.ts';
+import { writeRefusal, writeReply, type Reply } from './reply.ts';
+import type { ReaderLimits } from './stall.ts';
 
 /** A request as a handler sees it. */
 export interface Request {
@@ -29,6 +31,8 @@ export interface Route {
   readonly POST?: Handler;
   /** Answers all other methods where the reference has its own words for them. */
   readonly otherwise?: Handler;
+  /** Answered also where all connections are taken. */
+  readonly isProbe?: boolean;
 }
 
 /** The HTTP surface of a role: a route by path. */
@@ -39,6 +43,7 @@ export interface ServerLimits extends ReaderLimits {
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
+  readonly shutdownTimeoutMs: number;
 }
 
 /** Where and what to serve. */
@@ -78,18 +83,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       connectionsCheckingInterval: 1_000,
     },
     (request, response) => {
-      if (stop.signal.aborted) response.setHeader('Connection', 'close');
+      const isLast = stop.signal.aborted || connections.isExtra(request.socket);
+      if (isLast) response.setHeader('Connection', 'close');
       void answer(request, response);
     },
   );
   // Counted in `route`: this would drop what is too much without a word.
   server.maxHeadersCount = 0;
-  server.maxConnections = limits.connectionsMax;
   server.on('checkExpectation', (request, response) => {
     const { expect } = request.headers;
     writeError(request, response, new MlogError('unmet_expectation', `Expected: ${expect}.`));
   });
-  const connections = watchConnections(server);
+  const { connectionsMax } = limits;
+  const onFull = () => logger.warn(fullText(connectionsMax));
+  const connections = watchConnections(server, { connectionsMax, onFull });
   server.on('clientError', (error, socket) =>
     refuseMalformed(error, socket as Socket, connections),
   );
@@ -97,9 +104,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   async function answer(request: BodyRequest, response: ServerResponse): Promise<void> {
     try {
       // One request a connection at a time: the replies to others would wait in memory.
-      const before = connections.enter(request.socket, response);
-      if (before) await once(before, 'close');
-      const writing = writeReply(response, await route(routes, request, stop.signal), limits);
+      const turn = connections.enter(request, response);
+      if (turn && !(await turn)) return;
+      const isExtra = connections.isExtra(request.socket);
+      const reply = await route(routes, request, stop.signal, isExtra);
+      const writing = writeReply(response, reply, limits);
       if (writing) await writing;
       const { method, url } = request;
       const { statusCode: status } = response;
@@ -122,7 +131,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       response.destroy();
       return;
     }
-    void writeRefusal(response, toErrorReply(error));
+    // A service that stops has no time for who goes on sending.
+    void writeRefusal(response, toErrorReply(error), stop.signal.aborted ? 500 : 2_000);
   }
 
   const address = await listen(server, host, port);
@@ -134,7 +144,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const closed = once(server, 'close');
       server.close();
       // A connection that was busy at that moment turns idle later; then it goes as well.
-      const sweeping = setInterval(() => server.closeIdleConnections(), 20);
+      const bodiesLateAtMs = performance.now() + limits.shutdownTimeoutMs / bodyGraces;
+      const sweeping = setInterval(() => {
+        server.closeIdleConnections();
+        if (performance.now() > bodiesLateAtMs) connections.giveUpBodies(stoppingError());
+      }, 20);
       const cutting = setTimeout(() => connections.cutQuiet(), quietGraceMs);
       await closed;
       clearInterval(sweeping);
@@ -143,27 +157,34 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-const headersMaxCount = 100;
-
 /** What a stopping server waits for the rest of a request whose head is not complete. */
 const quietGraceMs = 500;
+
+/**
+ * A stopping server waits for the rest of a body for this part of the time that the stop may take,
+ * for there may be three servers in a process, which stop one after the other.
+ */
+const bodyGraces = 5;
+
+function stoppingError(): MlogError {
+  return new MlogError('unavailable', 'The service stops, and the request had not come whole.', {
+    hint: 'Nothing of it was stored. Send it again in a moment.',
+  });
+}
 
 function route(
   routes: ReadonlyMap<string, Route>,
   raw: BodyRequest,
   stopping: AbortSignal,
+  isExtra: boolean,
 ): Promise<Reply> | Reply {
-  if (raw.rawHeaders.length > 2 * headersMaxCount) {
-    throw new MlogError('headers_too_large', `There are more than ${headersMaxCount} headers.`);
-  }
-  if (raw.headers.host === undefined && raw.httpVersion !== '1.0') {
-    throw new MlogError('invalid_argument', 'The request has no Host header.');
-  }
+  checkHead(raw);
   const target = originForm(raw.url ?? '/');
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const found = routes.get(path);
   if (!found) throw new MlogError('not_found', `There is nothing at ${path}.`);
+  if (isExtra && !found.isProbe) throw fullError;
   const method = raw.method === 'HEAD' ? 'GET' : raw.method;
   const handler = method === 'GET' || method === 'POST' ? found[method] : undefined;
   const request = { raw, search: mark < 0 ? '' : target.slice(mark + 1), stopping };
@@ -175,6 +196,10 @@ function route(
   });
 }
 
+const fullError = new MlogError('overloaded', 'The service has as many connections as it takes.', {
+  hint: 'Nothing of the request was taken. Send it again in a moment.',
+});
+
 /** The path and query of a target, which may be a whole URL (RFC 9112, section 3.2.2). */
 function originForm(target: string): string {
   if (target.startsWith('/') || !URL.canParse(target)) return target;
@@ -184,38 +209,4 @@ function originForm(target: string): string {
 
 function allowedMethods({ GET, POST }: Route): string {
   return [GET && 'GET, HEAD', POST && 'POST'].filter(Boolean).join(', ');
-}
-
-function toErrorReply(error: MlogError): Reply & { readonly body: string } {
-  const headers: Record<string, string> = {};
-  if (error.code === 'method_not_allowed') headers['Allow'] = String(error.details['allow']);
-  if (error.code === 'overloaded') headers['Retry-After'] = '1';
-  return { status: error.httpStatus, type: mediaTypes.problem, headers, body: toProblem(error) };
-}
-
-/** Answers what the HTTP parser refuses; there is no request object for it. */
-function refuseMalformed(
-  error: NodeJS.ErrnoException,
-  socket: Socket,
-  connections: Connections,
-): void {
-  const response = connections.current(socket);
-  // Behind a whole request comes something that is none: the reply to the request goes first.
-  if (response?.req.complete) return void response.once('finish', () => socket.destroySoon());
-  // Part of a body of lines may be stored already, so it cannot be refused any more.
-  const isPartly =
-    response?.headersSent || response?.req.headers['content-type']?.includes('ndjson');
-  if (isPartly || !socket.writable) return void socket.destroy();
-  const refusal = hasErrno(error, 'HPE_HEADER_OVERFLOW')
-    ? new MlogError('headers_too_large', 'The headers are larger than 16 KiB.')
-    : hasErrno(error, 'ERR_HTTP_REQUEST_TIMEOUT')
-      ? new MlogError('request_timeout', 'The request did not come in time.')
-      : new MlogError('invalid_argument', 'This is not HTTP.');
-  const { httpStatus } = refusal;
-  const body = toProblem(refusal);
-  socket.end(
-    `HTTP/1.1 ${httpStatus} ${STATUS_CODES[httpStatus]}\r\nConnection: close\r\n` +
-      `Content-Type: ${mediaTypes.problem}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

@@ -13,7 +13,7 @@ async function* toTexts(pieces: AsyncIterable<Buffer>): AsyncGenerator<string> {
 }
 
 describe('a request body', () => {
-  const limits = { bodyMaxBytes: 100, requestTimeoutMs: 300 };
+  const limits = { bodyMaxBytes: 100, bodiesMaxBytes: 400, requestTimeoutMs: 300 };
   let server: Server;
   let reading: Promise<Buffer> | undefined;
 

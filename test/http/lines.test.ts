@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { splitBytes, splitLines } from '../../src/http/lines.ts';
 
+const limits = (lineMaxBytes: number) => ({ lineMaxBytes, heldMaxBytes: 1_000_000 });
+
 test('bytes have lines of text, but for those that are not UTF-8', async () => {
   const whole = Buffer.concat([
     Buffer.from('{"a"}\n'),
@@ -9,10 +11,12 @@ test('bytes have lines of text, but for those that are not UTF-8', async () => {
     Buffer.from('😀\n\nlast'),
   ]);
   for (const size of [1, 2, 3, 7, 100]) {
-    const lines = await collect(splitBytes(inBuffers(whole, size), 100));
+    const lines = await collect(splitBytes(inBuffers(whole, size), limits(100)));
     expect(lines).toEqual(['{"a"}', undefined, '😀', '', 'last']);
   }
-  const long = await collect(splitBytes(inBuffers(Buffer.from(`${'x'.repeat(50)}\nb\n`), 7), 10));
+  const long = await collect(
+    splitBytes(inBuffers(Buffer.from(`${'x'.repeat(50)}\nb\n`), 7), limits(10)),
+  );
   expect(long.map((line) => line?.length)).toEqual([11, 1]);
 });
 

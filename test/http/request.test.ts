@@ -6,7 +6,11 @@ import { BodyRequest } from '../../src/http/request.ts';
 describe('the body of a request', () => {
   let request: BodyRequest;
   let heard: (string | null)[];
-  const listen = () => request.listenToBody((piece) => heard.push(piece?.toString() ?? null));
+  const listen = () =>
+    request.listenToBody({
+      onPiece: (piece) => heard.push(piece?.toString() ?? null),
+      onGivenUp: ({ message }) => heard.push(message),
+    });
   const push = (...pieces: (string | null)[]) => {
     for (const piece of pieces) request.push(piece === null ? null : Buffer.from(piece));
   };

@@ -7,29 +7,42 @@ import { selectEntries } from '../../journal/select.ts';
 /** Gives the body of a list, once it is known that there is one. */
 export type Source = () => Promise<TextStream>;
 
-/** The list of the reference over HTTP: what each of the two services lists, as two strings. */
+/** A list up to this length is kept as it came; a longer one is opened again when it is read. */
+const keptMaxLength = 64 * 1024;
+
+/**
+ * The list of the reference over HTTP: what each of the two services lists, as two strings. The
+ * second list follows the first, which may take its reader long, and the service cuts a stream that
+ * nobody reads. So the second one is opened first to see whether it is there, and again in its turn.
+ */
 export function listOfServices(loggingList: Source, messagesList: Source): Source {
   return async () => {
-    const opened: TextStream[] = [];
-    const cancel = () => opened.forEach((stream) => stream.cancel());
-    try {
-      for (const openList of [loggingList, messagesList]) opened.push(await openList());
-    } catch (error) {
-      cancel();
-      throw error;
-    }
-    return { chunks: encodeLists(opened[0]!.chunks, opened[1]!.chunks), cancel };
+    const openMessages = await keepShort(messagesList);
+    const { chunks, cancel } = await loggingList();
+    return { chunks: encodeLists(chunks, openMessages), cancel };
   };
+}
+
+/** Opens a list and keeps a short one; gives what reads it. */
+async function keepShort(openList: Source): Promise<Source> {
+  let text = '';
+  for await (const piece of (await openList()).chunks) {
+    text += piece;
+    // Leaving the loop ends the stream.
+    if (text.length > keptMaxLength) return openList;
+  }
+  // eslint-disable-next-line typescript/require-await
+  return async () => oneText(text);
 }
 
 async function* encodeLists(
   logged: AsyncIterable<string>,
-  messages: AsyncIterable<string>,
+  openMessages: Source,
 ): AsyncGenerator<string> {
   yield '["logging-service: ';
   for await (const piece of logged) yield escapeJson(piece);
   yield '","message-service: ';
-  for await (const piece of messages) yield escapeJson(piece);
+  for await (const piece of (await openMessages()).chunks) yield escapeJson(piece);
   yield '"]\n';
 }
 

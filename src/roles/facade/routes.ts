@@ -1,5 +1,5 @@
 import { MlogError, toMlogError } from '../../errors.ts';
-import { bodyMaxBytesOf, readBody, streamBody } from '../../http/body.ts';
+import { bodyMaxBytesOf, heldMaxBytesOf, readBody, streamBody } from '../../http/body.ts';
 import type { EventOptions } from '../../http/events.ts';
 import {
   decodeText,
@@ -38,6 +38,7 @@ export interface FacadeLimits {
   readonly txtMaxBytes: number;
   readonly batchMaxCount: number;
   readonly batchMaxBytes: number;
+  readonly bodiesMaxBytes: number;
   readonly requestTimeoutMs: number;
   readonly heartbeatMs: number;
 }
@@ -48,12 +49,13 @@ export function facadeRoutes(
   upstream: Upstream,
   limits: FacadeLimits,
 ): Routes {
-  const { requestTimeoutMs, txtMaxBytes, heartbeatMs } = limits;
+  const { requestTimeoutMs, txtMaxBytes, bodiesMaxBytes, heartbeatMs } = limits;
   const bodyMaxBytes = bodyMaxBytesOf(txtMaxBytes);
+  const oneBody = { bodyMaxBytes, bodiesMaxBytes, requestTimeoutMs };
 
   function sendOne(parseFields: (bytes: Buffer) => Fields, toBody = toMessageLine): Handler {
     return async ({ raw }) => {
-      const fields = parseFields(await readBody(raw, { bodyMaxBytes, requestTimeoutMs }));
+      const fields = parseFields(await readBody(raw, oneBody));
       if (fields.txt === undefined || fields.txt === '') return json(400, 'No message');
       return send(service, fields, readIdempotencyKey(raw), toBody);
     };
@@ -65,7 +67,10 @@ export function facadeRoutes(
         hint: 'Give each line an "id".',
       });
     }
-    const lines = splitBytes(streamBody(raw, { requestTimeoutMs, stopping }), bodyMaxBytes);
+    const lines = splitBytes(streamBody(raw, { requestTimeoutMs, stopping }), {
+      lineMaxBytes: bodyMaxBytes,
+      heldMaxBytes: heldMaxBytesOf(oneBody),
+    });
     const body = sendLines(lines, service, { ...limits, lineMaxLength: bodyMaxBytes });
     return { status: 200, type: mediaTypes.ndjson, body };
   }

@@ -20,6 +20,7 @@ export interface LoggingLimits {
   readonly txtMaxBytes: number;
   readonly appendMaxCount: number;
   readonly appendMaxBytes: number;
+  readonly bodiesMaxBytes: number;
   readonly requestTimeoutMs: number;
   readonly heartbeatMs: number;
 }
@@ -33,11 +34,11 @@ export function loggingRoutes(
   journal: Journal,
   limits: LoggingLimits,
 ): Routes {
-  const { requestTimeoutMs, heartbeatMs } = limits;
-  const oneMessage = { bodyMaxBytes: bodyMaxBytesOf(limits.txtMaxBytes), requestTimeoutMs };
+  const { heartbeatMs } = limits;
+  const oneMessage = { ...limits, bodyMaxBytes: bodyMaxBytesOf(limits.txtMaxBytes) };
   const manyMessages = {
+    ...limits,
     bodyMaxBytes: Math.max(limits.appendMaxBytes, oneMessage.bodyMaxBytes),
-    requestTimeoutMs,
   };
 
   async function logForm({ raw }: Request): Promise<Reply> {

@@ -1,4 +1,5 @@
 import type { Settings } from '../../config.ts';
+import { fullText } from '../../connection-limit.ts';
 import type { MlogError } from '../../errors.ts';
 import { startGrpcListener } from '../../grpc/listener.ts';
 import { startServer, type Server } from '../../http/server.ts';
@@ -80,7 +81,12 @@ async function startGrpc(
   if (grpcPort === 0) return undefined;
   const groupMaxBytes = Math.max(appendMaxBytes, txtMaxBytes + messageExtraBytes);
   const limits = { ...settings, messageMaxBytes: groupMaxBytes + receiveExtraBytes };
-  const where = { host, port: grpcPort ?? (port === 0 ? 0 : defaultGrpcPort), connectionsMax };
+  const where = {
+    host,
+    port: grpcPort ?? (port === 0 ? 0 : defaultGrpcPort),
+    connectionsMax,
+    onFull: () => logger.warn(fullText(connectionsMax)),
+  };
   try {
     return await startGrpcListener(where, async () => {
       const { createGrpcServer } = await import('../../grpc/server.ts');
