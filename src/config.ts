@@ -71,7 +71,7 @@ export const settings = {
   batchMaxBytes: count(1_048_576, 1, 'Most text written at once', ['facade', ...keepers]),
   queueMaxCount: count(100_000, 1, 'Most messages waiting; then 503', ['facade', ...keepers]),
   queueMaxBytes: count(67_108_864, 1, 'Most text waiting; then 503', ['facade', ...keepers]),
-  bodiesMaxBytes: count(134_217_728, 1, 'Most bytes of unfinished bodies; then 503', [
+  bodiesMaxBytes: count(67_108_864, 1, 'Most bytes of unfinished bodies; then 503', [
     'facade',
     ...keepers,
   ]),

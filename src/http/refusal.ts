@@ -23,6 +23,8 @@ export function refuseMalformed(
   const response = connections.current(socket);
   // Behind a whole request comes something that is none: the reply to the request goes first.
   if (response?.req.complete) return void response.once('finish', () => socket.destroySoon());
+  // The request was refused by its head, and what follows the head is no body.
+  if (response?.headersSent && response.statusCode >= 400) return socket.destroySoon();
   // Part of a body of lines may be stored already, so it cannot be refused any more.
   const isPartly =
     response?.headersSent || response?.req.headers['content-type']?.includes('ndjson');

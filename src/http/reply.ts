@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { mediaTypes, toJsonLine } from './formats.ts';
-import { untilDrained, type ReaderLimits } from './stall.ts';
+import { ReplyReader, type ReaderLimits } from './stall.ts';
 
 /** A body that is made while it is read. */
 type Pieces = AsyncIterable<string> | ((gone: AbortSignal) => AsyncIterable<string>);
@@ -156,13 +156,14 @@ async function writePieces(
   limits: ReaderLimits,
 ): Promise<void> {
   const pieces = body[Symbol.asyncIterator]();
+  const reader = new ReplyReader(response, limits);
   try {
     let piece = await pieces.next();
     response.writeHead(status, headers);
     while (!piece.done) {
       for (const part of cutPiece(piece.value)) {
         if (response.destroyed) return;
-        if (!response.write(part)) await untilDrained(response, part.length, limits);
+        if (!response.write(part)) await reader.untilDrained(part.length);
         await nextTurn(part.length);
       }
       piece = await pieces.next();

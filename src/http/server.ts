@@ -123,8 +123,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const error = toMlogError(thrown);
     const { code, message, cause } = error;
     const facts = { method: request.method, url: request.url, code };
-    // A fault of mlog itself is told with its stack, what a client did with its reason.
-    if (code === 'internal') logger.error({ ...facts, err: cause }, 'Request failed');
+    // A fault of mlog itself is told with its stack, what a client did with its reason; that all
+    // connections are taken was told when it came to that.
+    if (thrown === fullError) logger.debug({ ...facts, reason: message }, 'Request failed');
+    else if (code === 'internal') logger.error({ ...facts, err: cause }, 'Request failed');
     else logger.warn({ ...facts, reason: message }, 'Request failed');
     if (response.headersSent) {
       // Half a body is out: only a broken connection tells the client that it is not whole.

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { beforeEach, expect, test, vi } from 'vitest';
+import { startChild } from '../support/child.ts';
 import { getText, postForm, rawRequest, type Reply, request } from '../support/http.ts';
 import { refusalOf, toReply } from '../support/refusal.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
@@ -98,7 +100,10 @@ test('a reader that takes nothing is cut, and makes room for others', async () =
   const reader = await openSocket(url);
   reader.write('GET /logging HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
   await once(reader, 'readable'); // The reply has begun; nothing of it is taken.
-  await vi.waitFor(() => getText(new URL('/livez', url)), { timeout: 10_000, interval: 50 });
+  await vi.waitFor(() => getText(new URL('/logging?last=0', url)), {
+    timeout: 10_000,
+    interval: 50,
+  });
   let bytes = 0;
   let end = '';
   reader.on('data', (piece: Buffer) => {
@@ -121,16 +126,50 @@ test('headers and bodies that do not come are answered 408', async () => {
   expect(await readEntries(url)).toStrictEqual([]);
 });
 
-test('connections beyond the most are refused, and the others go on', async () => {
-  const { url } = await sandbox.serve('logging', '--connections-max', '5');
+test('connections beyond the most are refused with a reason, and probes are answered', async () => {
+  const service = await sandbox.serve('logging', '--connections-max', '5');
+  const { url } = service;
   const sockets: Socket[] = [];
   for (let n = 0; n < 5; n += 1) sockets.push(await openSocket(url));
   for (const socket of sockets) expect(await ask(socket)).toMatch(/^HTTP\/1\.1 200 /);
-  await expect(getText(new URL('/livez', url))).rejects.toThrow(/hang up|ECONNRESET/);
+  // Those that say nothing keep nobody out.
+  for (let n = 0; n < 30; n += 1) await openSocket(url);
+  for (const probe of ['/livez', '/readyz']) await getText(new URL(probe, url));
+  const form = { id: 'one', txt: 'Its me' };
+  const refused = await postForm(new URL('/logging', url), form);
+  expect(refusalOf(refused)).toBe(503);
+  expect(refused.headers['retry-after']).toMatch(/^[1-9]\d*$/);
   for (const socket of sockets) expect(await ask(socket)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(service.stderr().match(/All 5 connections are taken/g)).toHaveLength(1);
   sockets.pop()!.destroy();
-  await vi.waitFor(() => getText(new URL('/livez', url)), { timeout: 10_000 });
+  await vi.waitFor(() => getText(new URL('/logging?last=0', url)), { timeout: 10_000 });
 });
+
+test('connections of all services leave descriptors for what the process itself opens', async () => {
+  const script = 'ulimit -n 128; exec "$@"';
+  const { stderr, url } = await serveThrough('sh', '-c', script, 'sh');
+  expect(stderr()).toContain('At most 64 connections');
+  expect(stderr()).toContain('"connectionsMax":64');
+  const sockets: Socket[] = [];
+  for (let n = 0; n < 100; n += 1) sockets.push(await openSocket(url));
+  expect(await ask(sockets[0]!)).toMatch(/^HTTP\/1\.1 200 /);
+  const form = 'txt=Its+me';
+  sockets[0]!.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${form.length}\r\n\r\n${form}`);
+  expect(String((await once(sockets[0]!, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
+  await getText(new URL('/readyz', url));
+});
+
+/** Starts all services through a command, on free ports; gives where the facade is. */
+const serveThrough = async (command: string, ...args: string[]) => {
+  const program = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
+  const ports = ['--port', '0', '--logging-port', '0', '--messages-port', '0'];
+  const serving = [process.execPath, program, 'serve', ...ports, '--store', sandbox.store];
+  const env = { ...sandbox.env, PATH: process.env['PATH'] };
+  const child = await startChild(command, [...args, ...serving], { env });
+  sandbox.defer(() => child.kill());
+  const readFacade = () => /"facade":"(http[^"]+)"/.exec(child.stderr())?.[1];
+  return { stderr: child.stderr, url: await child.waitFor(readFacade, 10_000) };
+};
 
 test('a reply says how long its connection is kept', async () => {
   const { url } = await sandbox.serve('logging', '--keep-alive-timeout-ms', '7000');

@@ -164,6 +164,24 @@ describe('a stop', () => {
     expect(await stopSoon(facade)).toBe(0);
   });
 
+  test('is held up only for a moment by bodies that nobody finishes, and answers them', async () => {
+    const services = await sandbox.serveAll('--shutdown-timeout-ms', '2000');
+    const { facade, logging } = services;
+    const beginForm = async (service: Service, path: string): Promise<string> => {
+      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n`;
+      return await text(await connected(service, `${head}id=a&txt=a`));
+    };
+    const answers = Promise.all([beginForm(facade, '/'), beginForm(logging, '/logging')]);
+    await keptAlive(facade);
+    await keptAlive(logging);
+    expect(await stopSoon(facade)).toBe(0);
+    for (const answer of await answers) {
+      expect(answer).toMatch(/^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n/);
+      expect(answer).toContain('Nothing of it was stored.');
+    }
+    expect(await readEntries((await sandbox.serveAll()).logging.url)).toEqual([]);
+  });
+
   test('ends at once at the second signal', async () => {
     const { facade } = await sandbox.serveAll();
     await beginUpload(facade.url, 'never ends');
@@ -179,11 +197,17 @@ describe('a stop', () => {
   });
 
   test('that takes too long says so and cuts what is left', async () => {
-    const { facade } = await sandbox.serveAll('--shutdown-timeout-ms', '300');
-    await beginUpload(facade.url, 'never ends');
+    const logging = await sandbox.serve('logging');
+    const below = ['--logging', logging.url, '--messages', logging.url];
+    const facade = await sandbox.serve('facade', ...below, '--shutdown-timeout-ms', '300');
+    process.kill(logging.pid, 'SIGSTOP');
+    sandbox.defer(() => process.kill(logging.pid, 'SIGCONT'));
+    const cut = postForm(facade.url, { txt: 'is not answered' }).catch(() => {});
+    await keptAlive(facade);
     const { code } = await facade.kill('SIGTERM');
     expect(code).toBeGreaterThan(0);
     expect(facade.stderr()).toMatch(/^mlog: The stop took more than 300 ms\. [^\n]+\n/m);
+    await cut;
   });
 
   test('lets a fresh start go on with the same store, time and again', async () => {
