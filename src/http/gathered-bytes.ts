@@ -19,11 +19,12 @@ export class GatheredBytes {
   }
 
   /**
-   * Says whether it may grow by so many bytes, where all together may hold `heldMaxBytes`: each may
-   * hold as much as is free. So many at a time get less each, and a small one always finds room.
+   * Says whether it may grow by so many bytes, where all together may hold `heldMaxBytes`: as much
+   * as it holds then has to stay free. So each gets less the more there are, and a small one always
+   * finds room.
    */
   hasRoomFor(bytes: number, heldMaxBytes: number): boolean {
-    return this.#length + bytes <= heldMaxBytes - GatheredBytes.#heldBytes;
+    return this.#length + 2 * bytes <= heldMaxBytes - GatheredBytes.#heldBytes;
   }
 
   add(piece: Buffer): void {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readSettings } from '../../src/config.ts';
 import { readBody, streamBody } from '../../src/http/body.ts';
@@ -16,12 +16,15 @@ describe('a request body', () => {
   const limits = { bodyMaxBytes: 100, bodiesMaxBytes: 400, requestTimeoutMs: 300 };
   let server: Server;
   let reading: Promise<Buffer> | undefined;
+  let sockets: Socket[];
 
   beforeEach(async () => {
+    reading = undefined;
+    sockets = [];
     server = await startServer({
       host: '127.0.0.1',
       port: 0,
-      limits: readSettings('facade', {}, {}),
+      limits: { ...readSettings('facade', {}, {}), shutdownTimeoutMs: 500 },
       logger: createLogger({ level: 'silent' }),
       routes: {
         '/whole': {
@@ -44,7 +47,10 @@ describe('a request body', () => {
     });
   });
 
-  afterEach(() => server.close());
+  afterEach(async () => {
+    for (const socket of sockets) socket.destroy();
+    await server.close();
+  });
 
   /** Sends a head that promises ten bytes and then only some; gives all that comes back. */
   async function sendHalf(path: string): Promise<string> {
@@ -78,4 +84,59 @@ describe('a request body', () => {
   it('that is answered piece by piece is cut when nothing more comes', async () => {
     expect(await sendHalf('/pieces')).toMatch(/half\r\n$/);
   });
+
+  /** Sends the head of a body and the begin of it, without its end. */
+  function begin(path: string, size: number, begun: string): Socket {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {});
+    sockets.push(socket);
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n\r\n${begun}`);
+    return socket;
+  }
+
+  it('is refused with 503 where all of them hold too much, and a small one is not', async () => {
+    const replies: string[] = [];
+    const held = Array.from({ length: 20 }, () => begin('/patient', 100, 'x'.repeat(90)));
+    for (const socket of held) socket.on('data', (piece) => replies.push(String(piece)));
+    // Of 400 bytes three of them leave 130, and a fourth one would leave less than it has.
+    await expect.poll(() => replies.length).toBe(17);
+    for (const reply of replies) {
+      expect(reply).toMatch(/^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n[^]*"code":"overloaded"/);
+    }
+    const post = async (size: number) => {
+      const body = 'x'.repeat(size);
+      const { status } = await fetch(new URL('/whole', server.url), { method: 'POST', body });
+      return status;
+    };
+    expect([await post(60), await post(95)]).toEqual([200, 503]);
+  });
+
+  it('finds room again when others have gone, ended or were refused', async () => {
+    for (let n = 0; n < 20; n += 1) {
+      const socket = begin('/whole', 100, 'x'.repeat(90));
+      if (n % 2 === 0) socket.end('x'.repeat(10));
+      else socket.destroy();
+      await once(socket.resume(), 'close');
+    }
+    expect(await sendHalf('/whole')).toMatch(/^HTTP\/1\.1 408 /);
+    const last = begin('/patient', 100, 'x'.repeat(100));
+    expect(String((await once(last, 'data'))[0])).toContain('x'.repeat(100));
+  });
+
+  it('is not waited for by a server that stops, and its sender is told so', async () => {
+    const socket = begin('/patient', 100, 'half');
+    await expect.poll(() => reading !== undefined).toBe(true);
+    const reply = once(socket, 'data');
+    await server.close();
+    expect(String((await reply)[0])).toMatch(/^HTTP\/1\.1 503 [^]*Nothing of it was stored/);
+  });
+
+  it.each(['gzip', 'identity, gzip', 'gzip, identity', 'br'])(
+    'is refused with 415 in the encoding %s',
+    async (encoding) => {
+      const headers = { 'content-encoding': encoding };
+      const target = new URL('/whole', server.url);
+      const reply = await fetch(target, { method: 'POST', headers, body: 'x' });
+      expect(reply.status).toBe(415);
+    },
+  );
 });

@@ -20,6 +20,17 @@ test('bytes have lines of text, but for those that are not UTF-8', async () => {
   expect(long.map((line) => line?.length)).toEqual([11, 1]);
 });
 
+test('a line without an end is refused where it finds no room', async () => {
+  async function* endless(): AsyncGenerator<Buffer> {
+    for (;;) yield await Promise.resolve(Buffer.from('x'.repeat(1_000)));
+  }
+  const refused = collect(splitBytes(endless(), { lineMaxBytes: 1e9, heldMaxBytes: 100_000 }));
+  await expect(refused).rejects.toMatchObject({ code: 'overloaded' });
+  const held = { lineMaxBytes: 1e9, heldMaxBytes: 100_000 };
+  const line = 'x'.repeat(40_000);
+  expect(await collect(splitBytes(inBuffers(Buffer.from(line), 1_000), held))).toEqual([line]);
+});
+
 test('text is cut into the same lines however it comes in pieces', async () => {
   const lines = ['{"txt":"a"}', '', '😀', 'last'];
   await fc.assert(
