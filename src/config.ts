@@ -44,7 +44,12 @@ export const settings = {
     'Where the logging service is, http:// or grpc://',
     ['facade'],
   ),
-  messages: address('http://localhost:8882', 'Where the messages service is', ['facade']),
+  messages: address(
+    'http://localhost:8882',
+    'Where the messages service is',
+    ['facade'],
+    '/messages',
+  ),
   store: storeAddress('Where messages are kept: memory: or file:PATH', [
     ...keepers,
     'messages',

@@ -31,6 +31,7 @@ const meanings = {
   data_loss: { http: 500, grpc: 'DATA_LOSS', exit: 1, retryable: false },
   failed_precondition: { http: 500, grpc: 'FAILED_PRECONDITION', exit: 1, retryable: false },
   unimplemented: { http: 501, grpc: 'UNIMPLEMENTED', exit: 1, retryable: false },
+  bad_gateway: { http: 502, grpc: 'UNAVAILABLE', exit: 3, retryable: false },
   closed: { http: 503, grpc: 'UNAVAILABLE', exit: 3, retryable: false },
   overloaded: { http: 503, grpc: 'UNAVAILABLE', exit: 3, retryable: true },
   unavailable: { http: 503, grpc: 'UNAVAILABLE', exit: 3, retryable: true },
@@ -44,15 +45,22 @@ export type Code = keyof typeof meanings;
 /** The name of a gRPC status that a code may come to. */
 export type GrpcStatus = (typeof meanings)[Code]['grpc'];
 
-/** Says whether a word is one of the codes. */
-export function isCode(word: unknown): word is Code {
-  return typeof word === 'string' && Object.hasOwn(meanings, word);
+/** What another service says of itself alone: its stop and its faults may pass, as an outage does. */
+const passing = new Set<Code>(['closed', 'cancelled', 'internal', 'outcome_unknown', 'usage']);
+
+/** Reads the code that another service has told; gives undefined for a word that is none. */
+export function parseCode(word: unknown): Code | undefined {
+  if (typeof word !== 'string' || !Object.hasOwn(meanings, word)) return undefined;
+  const code = word as Code;
+  return passing.has(code) ? 'unavailable' : code;
 }
 
 interface ErrorOptions {
   readonly hint?: string | undefined;
   readonly details?: Readonly<Record<string, string | number>>;
   readonly cause?: unknown;
+  readonly isUnsent?: boolean;
+  readonly isMisfit?: boolean;
 }
 
 /** What every deliberate failure in mlog is: a code, what happened, and what to do about it. */
@@ -63,12 +71,18 @@ export class MlogError extends Error {
   readonly hint: string | undefined;
   /** Facts for a program that reads the error, such as the `line` or the stored `seq`. */
   readonly details: Readonly<Record<string, string | number>>;
+  /** Nothing of the append was sent, so this was no attempt to deliver it. */
+  readonly isUnsent: boolean;
+  /** The service answered, but not as the kind of service it was taken for. */
+  readonly isMisfit: boolean;
 
   constructor(code: Code, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
     this.details = options.details ?? {};
+    this.isUnsent = options.isUnsent ?? false;
+    this.isMisfit = options.isMisfit ?? false;
   }
 
   get httpStatus(): number {
@@ -103,8 +117,27 @@ export function toMlogError(error: unknown): MlogError {
 /** Adds facts for the reader to an error of ours; any other error stays as it is. */
 export function addDetails(error: unknown, more: MlogError['details']): unknown {
   if (!(error instanceof MlogError)) return error;
-  const { code, message, hint, details, cause } = error;
-  return new MlogError(code, message, { hint, details: { ...details, ...more }, cause });
+  return remake(error, error.code, { details: { ...error.details, ...more } });
+}
+
+/** Notes on an error of an append that nothing of it was sent. */
+export function asUnsent(error: unknown): MlogError {
+  const known = toMlogError(error);
+  return remake(known, known.code, { isUnsent: true });
+}
+
+/**
+ * Makes an outage of what another service tells of itself, such as a fault or its stop, in reply to
+ * an append: that is no refusal of the messages, so they may be sent again.
+ */
+export function asOutage(error: MlogError): MlogError {
+  if (error.retryable || error.httpStatus < 500) return error;
+  return remake(error, 'unavailable', { cause: error });
+}
+
+function remake(error: MlogError, code: Code, changes: ErrorOptions): MlogError {
+  const { message, hint, details, isUnsent, isMisfit, cause } = error;
+  return new MlogError(code, message, { hint, details, isUnsent, isMisfit, cause, ...changes });
 }
 
 /** Says whether a Node system error carries this code, such as `ENOENT`. */

@@ -1,9 +1,10 @@
+import { isGrpcAddress } from './address.ts';
 import { MlogError } from './errors.ts';
 import type { GrpcJournal } from './grpc/reference-client.ts';
 import { openHttpClient } from './http/client.ts';
 import { createHttpJournal } from './http/journal-client.ts';
 import type { Journal, Store } from './journal/journal.ts';
-import { isGrpcAddress, parseStorePath } from './setting-kinds.ts';
+import { parseStorePath } from './setting-kinds.ts';
 
 /** What opening a journal may be told. */
 export interface OpenOptions {

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isGrpcAddress, mayHoldUser, parseHttpAddress } from './address.ts';
 
 /** The services that `mlog serve` can be told to run. */
 export const roles = ['facade', 'logging', 'messages'] as const;
@@ -39,15 +40,19 @@ export function text(
   return { default: byDefault, parse, expected: 'some text', placeholder, help, readers };
 }
 
-/** The http(s) address of a service, without a user and password. */
+/**
+ * The http(s) address of a service, without a user and password. `endpoint` is the path at which it
+ * answers, which the address may end with.
+ */
 export function address(
   byDefault: string,
   help: string,
   readers: readonly Reader[],
+  endpoint?: string,
 ): Setting<string> {
   return {
     default: byDefault,
-    parse: (given) => (isHttpAddress(given) && !mayHoldUser(given) ? given : undefined),
+    parse: (given) => parseHttpAddress(given, endpoint),
     secret: mayHoldUser,
     expected: `an address such as ${byDefault}`,
     placeholder: '<address>',
@@ -62,28 +67,12 @@ export function serviceAddress(
   help: string,
   readers: readonly Reader[],
 ): Setting<string> {
-  const { parse, ...rest } = address(byDefault, help, readers);
+  const { parse, ...rest } = address(byDefault, help, readers, '/logging');
   return {
     ...rest,
     parse: (given) => (isGrpcAddress(given) ? given : parse(given)),
     expected: `an address such as ${byDefault} or grpc://localhost:50051`,
   };
-}
-
-/** Says whether an address is one of gRPC: `grpc://HOST:PORT` and nothing behind. */
-export function isGrpcAddress(given: string): boolean {
-  return /^grpc:\/\/(?:[\w.-]+|\[[\da-f:.]+\]):0*[1-9]\d*$/i.test(given) && URL.canParse(given);
-}
-
-function isHttpAddress(given: string): boolean {
-  return /^https?:\/\//.test(given) && URL.canParse(given);
-}
-
-/** In a text that is no address, whatever stands before an @ may be a password. */
-function mayHoldUser(given: string): boolean {
-  if (!isHttpAddress(given)) return given.includes('@');
-  const { username, password } = new URL(given);
-  return username !== '' || password !== '';
 }
 
 /** The address of a store. */

@@ -33,8 +33,8 @@ describe('the settings', () => {
     expect(() => readSettings('all', {}, { MLOG_LOG_LEVEL: 'loud' })).toThrow(
       'MLOG_LOG_LEVEL is "loud". It has to be one of debug, info, warn, error, silent.',
     );
-    expect(() => readSettings('client', {}, { MLOG_URL: 'localhost:8880' })).toThrow(
-      'MLOG_URL is "localhost:8880". It has to be an address such as http://localhost:8880.',
+    expect(() => readSettings('client', {}, { MLOG_URL: 'localhost' })).toThrow(
+      'MLOG_URL is "localhost". It has to be an address such as http://localhost:8880.',
     );
   });
 
@@ -75,6 +75,17 @@ describe('the settings', () => {
     ]) {
       expect(read).toThrow(/ has a user or password in it\. It has to be (?!.*secret)/);
     }
+  });
+
+  it.each([
+    ['client', 'url', 'localhost:8880', 'http://localhost:8880'],
+    ['facade', 'logging', 'http://localhost:8881/logging', 'http://localhost:8881'],
+    ['facade', 'messages', 'http://localhost:8882/messages', 'http://localhost:8882'],
+    ['messages', 'follow', 'http://localhost:8881/logging', 'http://localhost:8881'],
+    ['facade', 'logging', 'grpc://localhost:50051', 'grpc://localhost:50051'],
+  ] as const)('of %s take %s as %j', (reader, name, given, base) => {
+    expect(readSettings(reader, { [name]: given }, {})[name]).toBe(base);
+    expect(readSettings(reader, {}, { [variableOf(name)]: given })[name]).toBe(base);
   });
 
   it('take an @ in the path of an address', () => {

@@ -26,7 +26,7 @@ const storeys = [
     'send-queue',
     'observe',
   ],
-  ['message', 'errors'],
+  ['address', 'message', 'errors'],
 ];
 
 /** Each package and its one room, a file or a whole folder. */
@@ -78,6 +78,12 @@ describe('the house', () => {
   it.each(doors)('only one file has %s', (pattern, door) => {
     const holders = sources.filter(({ text }) => pattern.test(withoutComments(text)));
     expect(holders.map(({ path }) => path)).toEqual([door]);
+  });
+
+  it('reads the time of day for people and for ids alone, never for a deadline', () => {
+    const holders = sources.filter(({ text }) => /Date\.now\(|new Date\(\)/.test(text));
+    const outside = holders.map(({ path }) => path).filter((path) => !path.startsWith('store/'));
+    expect(outside).toEqual(['message.ts']);
   });
 
   it('writes to stderr by the diagnostics, the remarks and the last word alone', () => {

@@ -1,10 +1,10 @@
 import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
-import { isCode, MlogError, toMlogError } from '../errors.ts';
+import { asOutage, asUnsent, MlogError, parseCode, toMlogError } from '../errors.ts';
 import type { AppendResult } from '../journal/journal.ts';
-import { silentError } from '../journal/no-answer.ts';
+import { silentError, strangeError } from '../journal/no-answer.ts';
 import type { Message } from '../message.ts';
 import { decodeAppendReply, encodeAppendRequest, type AppendReply } from './append-messages.ts';
-import { readReply, strangeError, type GrpcClient } from './client.ts';
+import { readReply, type GrpcClient } from './client.ts';
 import { codeOf, isExhausted, isUnread, statusError } from './status.ts';
 
 /** Appends groups of messages over one stream that stays open as long as it can. */
@@ -14,15 +14,22 @@ export interface Appender {
   close(): void;
 }
 
-/** Makes an appender, which opens its stream when there is something to append. */
+/** Makes an appender, which opens a stream when there is something to append. */
 export function createAppender(client: GrpcClient): Appender {
+  const streams = new Set<AppendStream>();
   let current: AppendStream | undefined;
+
+  function openStream(): AppendStream {
+    const stream = new AppendStream(client, () => streams.delete(stream));
+    streams.add(stream);
+    return stream;
+  }
 
   async function appendAlone(
     messages: readonly Message[],
     deadline: number,
   ): Promise<AppendResult[]> {
-    const stream = new AppendStream(client);
+    const stream = openStream();
     try {
       return await stream.append(messages, deadline);
     } catch (error) {
@@ -32,23 +39,38 @@ export function createAppender(client: GrpcClient): Appender {
     }
   }
 
+  async function append(
+    messages: readonly Message[],
+    deadline = performance.now() + client.timeoutMs,
+  ): Promise<AppendResult[]> {
+    if (!current?.hasRoom) current = openStream();
+    const stream = current;
+    try {
+      return await stream.append(messages, deadline);
+    } catch (error) {
+      // A message larger than grpc-js takes at the other end has ended all that is on the stream,
+      // and nothing says which one it was. Each alone, that one is refused and all others are kept.
+      if (stream.status && isExhausted(stream.status)) return await appendAlone(messages, deadline);
+      // The first group of a stream counts as sent, so each stream leaves one group fewer.
+      const isOver = performance.now() >= deadline || stream.isCancelled;
+      if (isOver || !toMlogError(error).isUnsent) throw error;
+      return await append(messages, deadline);
+    }
+  }
+
   return {
-    async append(messages) {
-      const deadline = Date.now() + client.timeoutMs;
-      if (!current?.isOpen) current = new AppendStream(client);
-      const stream = current;
-      try {
-        return await stream.append(messages, deadline);
-      } catch (error) {
-        // A message larger than grpc-js takes at the other end has ended all that is on the stream,
-        // and nothing says which one it was. Each alone, that one is refused and all others are kept.
-        if (!stream.status || !isExhausted(stream.status)) throw error;
-        return await appendAlone(messages, deadline);
-      }
+    append: (messages) => append(messages),
+    close() {
+      for (const stream of streams) stream.cancel();
     },
-    close: () => current?.cancel(),
   };
 }
+
+/** As many groups as a service of mlog answers at a time on one stream; the next ones wait. */
+const groupsMax = 16;
+
+/** The number of a group is an uint32. */
+const groupNumberMax = 2 ** 32 - 1;
 
 interface Waiting {
   readonly messages: readonly Message[];
@@ -59,16 +81,22 @@ interface Waiting {
 
 /** One stream, and the groups on it that have no answer yet. */
 class AppendStream {
-  isOpen = true;
   /** What the other end, or grpc-js, ended it with. */
   status: StatusObject | undefined;
+  isCancelled = false;
   readonly #client: GrpcClient;
   readonly #call: ClientDuplexStream<Buffer, Buffer>;
+  readonly #onEnd: () => void;
   readonly #waiting = new Map<number, Waiting>();
+  #isOpen = true;
+  #isRetired = false;
   #lastGroup = 0;
+  /** Groups are written one after the other; this is the number of the last one that was. */
+  #lastWritten = 0;
 
-  constructor(client: GrpcClient) {
+  constructor(client: GrpcClient, onEnd: () => void) {
     this.#client = client;
+    this.#onEnd = onEnd;
     this.#call = client.open('/LoggingService/Append');
     this.#call.on('data', (bytes: Buffer) => this.#take(bytes));
     this.#call.on('status', (status: StatusObject) => {
@@ -79,21 +107,26 @@ class AppendStream {
     this.#call.on('error', () => {});
   }
 
+  /** Says whether the stream takes another group, and no earlier one holds that up. */
+  get hasRoom(): boolean {
+    return this.#isOpen && !this.#isRetired && this.#waiting.size < groupsMax;
+  }
+
   append(messages: readonly Message[], deadline: number): Promise<AppendResult[]> {
     return new Promise((resolve, reject) => {
-      this.#lastGroup = (this.#lastGroup + 1) >>> 0;
+      this.#lastGroup += 1;
       const group = this.#lastGroup;
-      // Who waits behind it may have the stream to blame, so it is opened anew.
-      const timer = setTimeout(
-        () => this.#end(silentError(this.#client.url)),
-        deadline - Date.now(),
-      );
+      if (group === groupNumberMax) this.#isRetired = true;
+      const timer = setTimeout(() => this.#giveUp(group), deadline - performance.now());
       this.#waiting.set(group, { messages, timer, resolve, reject });
-      this.#call.write(encodeAppendRequest({ group, messages }));
+      this.#call.write(encodeAppendRequest({ group, messages }), () => {
+        if (this.#isOpen) this.#lastWritten = group;
+      });
     });
   }
 
   cancel(): void {
+    this.isCancelled = true;
     this.#end(new MlogError('closed', 'The journal is closed.'));
   }
 
@@ -102,23 +135,41 @@ class AppendStream {
     try {
       const reply = readReply(decodeAppendReply, bytes, url);
       const waiting = this.#waiting.get(reply.group);
+      // An answer may come after its group was given up.
+      if (!waiting && this.#isRetired && reply.group <= this.#lastGroup) return;
       if (!waiting || !isWhole(reply, waiting.messages.length)) throw strangeError(url);
       this.#waiting.delete(reply.group);
       settle(waiting, reply, url);
+      if (this.#isRetired && this.#waiting.size === 0) this.#end(silentError(url));
     } catch (error) {
       this.#end(toMlogError(error));
     }
   }
 
+  /** Fails one group; the stream takes no others, and waits for the answers to those it has. */
+  #giveUp(group: number): void {
+    const { reject } = this.#waiting.get(group)!;
+    this.#waiting.delete(group);
+    this.#isRetired = true;
+    reject(this.#errorOf(group, silentError(this.#client.url)));
+    if (this.#waiting.size === 0) this.#end(silentError(this.#client.url));
+  }
+
   #end(error: MlogError): void {
-    if (!this.isOpen) return;
-    this.isOpen = false;
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     this.#call.cancel();
-    for (const { timer, reject } of this.#waiting.values()) {
+    this.#onEnd();
+    for (const [group, { timer, reject }] of this.#waiting) {
       clearTimeout(timer);
-      reject(error);
+      reject(this.#errorOf(group, error));
     }
     this.#waiting.clear();
+  }
+
+  /** The group behind the last one written may be on its way, those behind it are not. */
+  #errorOf(group: number, error: MlogError): MlogError {
+    return group > this.#lastWritten + 1 ? asUnsent(error) : error;
   }
 }
 
@@ -132,14 +183,16 @@ function settle(waiting: Waiting, { results, error }: AppendReply, url: string):
   const { messages, timer, resolve, reject } = waiting;
   clearTimeout(timer);
   if (!error) return resolve(messages.map(({ id }, index) => ({ id, ...results[index]! })));
-  const code = isCode(error.code) ? error.code : codeOf(error.status);
-  reject(new MlogError(code, `The service at ${url} answered: ${error.message}`));
+  const code = parseCode(error.code) ?? codeOf(error.status);
+  reject(asOutage(new MlogError(code, `The service at ${url} answered: ${error.message}`)));
 }
 
 /** What ended the stream says nothing of what became of a group, so it is never a refusal of it. */
 function endError(status: StatusObject, url: string): MlogError {
   const error = statusError(status, url);
-  return error.retryable ? error : new MlogError('unavailable', error.message, { cause: error });
+  if (error.retryable) return error;
+  const isMisfit = error.code === 'unimplemented';
+  return new MlogError('unavailable', error.message, { isMisfit, cause: error });
 }
 
 function unreadError(url: string): MlogError {

@@ -2,11 +2,10 @@ import {
   Client,
   connectivityState,
   credentials,
-  Metadata,
   type ClientDuplexStream,
   type StatusObject,
 } from '@grpc/grpc-js';
-import { MlogError } from '../errors.ts';
+import { silentError, strangeError } from '../journal/no-answer.ts';
 import { statusError } from './status.ts';
 
 /** The kept connections to a service. Every failure is an `MlogError`. */
@@ -58,15 +57,21 @@ export function openGrpcClient(url: string, timeoutMs: number): GrpcClient {
     timeoutMs,
     call: (path, request) =>
       new Promise((resolve, reject) => {
-        const deadline = Date.now() + timeoutMs;
-        client.makeUnaryRequest<Buffer, Buffer>(
+        // A deadline of grpc-js is a time of day, which a change of the clock moves.
+        const timer = setTimeout(() => {
+          reject(silentError(url));
+          call.cancel();
+        }, timeoutMs);
+        const call = client.makeUnaryRequest<Buffer, Buffer>(
           path,
           asBytes,
           asBytes,
           request,
-          new Metadata(),
-          { deadline },
-          (error, reply) => (error ? reject(statusError(error, url)) : resolve(reply!)),
+          (error, reply) => {
+            clearTimeout(timer);
+            if (error) reject(statusError(error, url));
+            else resolve(reply!);
+          },
         );
       }),
     async *read(path, request, signal) {
@@ -115,11 +120,4 @@ export function readReply<T>(decode: (bytes: Buffer) => T, bytes: Buffer, url: s
   } catch (error) {
     throw strangeError(url, error);
   }
-}
-
-/** The error for a reply that no logging service gives. */
-export function strangeError(url: string, cause?: unknown): MlogError {
-  return new MlogError('unavailable', `The reply of ${url} is not one of a logging service.`, {
-    cause,
-  });
 }

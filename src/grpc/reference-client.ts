@@ -1,9 +1,10 @@
-import { MlogError, toMlogError } from '../errors.ts';
+import { toMlogError } from '../errors.ts';
 import type { AppendResult, Journal } from '../journal/journal.ts';
+import { noLoggingError, strangeError } from '../journal/no-answer.ts';
 import { createReferenceJournal } from '../journal/reference.ts';
 import type { Message } from '../message.ts';
 import { decodeLogReply, decodeTexts, encodeLogRequest } from './append-messages.ts';
-import { readReply, strangeError, type GrpcClient } from './client.ts';
+import { readReply, type GrpcClient } from './client.ts';
 import { empty } from './read-messages.ts';
 
 /** A journal that can also list the texts alone, as the reference does. */
@@ -28,7 +29,7 @@ export function createCallJournal(client: GrpcClient): GrpcJournal {
     } catch (error) {
       const { code, message: said } = toMlogError(error);
       if (code === 'conflict') return { id, status: 'conflict' };
-      if (code === 'unimplemented') throw new MlogError('unavailable', said, { cause: error });
+      if (code === 'unimplemented') throw noLoggingError(said, error);
       throw error;
     }
     throw strangeError(client.url);

@@ -1,5 +1,5 @@
 import { Metadata, status as statuses, type StatusObject } from '@grpc/grpc-js';
-import { isCode, MlogError, toMlogError, type Code } from '../errors.ts';
+import { MlogError, parseCode, toMlogError, type Code } from '../errors.ts';
 import { nobodyError, silentError, unknownHostError } from '../journal/no-answer.ts';
 
 /** The trailers that say more than a status can. */
@@ -24,7 +24,7 @@ export function statusError(status: StatusObject, url: string): MlogError {
   const ownError = isOfService(status) ? undefined : toOwnError(status, url);
   if (ownError) return ownError;
   const said = `The call to ${url} ended with ${statuses[code]}: ${toSentence(details)}`;
-  return new MlogError(isCode(word) ? word : codeOf(code), said, {
+  return new MlogError(parseCode(word) ?? codeOf(code), said, {
     ...(firstSeq !== undefined && { details: { firstSeq: Number(firstSeq) } }),
   });
 }

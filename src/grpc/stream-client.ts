@@ -1,8 +1,9 @@
 import { toMlogError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
+import { strangeError } from '../journal/no-answer.ts';
 import type { Entry } from '../message.ts';
 import { createAppender } from './append-stream.ts';
-import { readReply, strangeError, type GrpcClient } from './client.ts';
+import { readReply, type GrpcClient } from './client.ts';
 import {
   decodeEntry,
   decodeHead,

@@ -1,9 +1,10 @@
-import { MlogError } from '../errors.ts';
 import { createFoundJournal } from '../journal/found.ts';
 import type { Journal } from '../journal/journal.ts';
+import { noLoggingError } from '../journal/no-answer.ts';
 import type { HttpClient } from './client.ts';
 import { createFormJournal } from './form-client.ts';
 import { createNdjsonJournal } from './ndjson-client.ts';
+import { isRedirect, statusError } from './problem.ts';
 
 /**
  * Gives the journal of the logging service behind a client, mlog or reference, and finds out which
@@ -15,14 +16,10 @@ export function createHttpJournal(client: HttpClient): Journal {
   async function find(): Promise<Journal> {
     const reply = await client.exchange({ method: 'GET', path: '/livez' });
     // A service that is unwell says nothing about which one it is.
-    if (reply.status >= 500) {
-      throw new MlogError('unavailable', `The service at ${client.url} answered ${reply.status}.`);
-    }
+    if (reply.status >= 500 || isRedirect(reply)) throw statusError(reply);
     const role = reply.header('mlog-role');
     if (role !== '' && role !== 'logging') {
-      throw new MlogError('unavailable', `At ${client.url} is a ${role} service, not logging.`, {
-        hint: 'Point --logging to the logging service.',
-      });
+      throw noLoggingError(`At ${client.url} is a ${role} service, not logging.`);
     }
     return role ? dialects.mlog : dialects.reference;
   }

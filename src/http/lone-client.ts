@@ -22,7 +22,7 @@ export function createLoneClient(url: string, { timeoutMs }: HttpClientOptions):
       const sent = request(base + path, { method, headers, agent: false });
       const late = setTimeout(() => sent.destroy(silentError(url)), timeoutMs);
       try {
-        const reply = readReply(sent);
+        const reply = readReply(sent, base + path);
         sent.end(body);
         return await reply;
       } catch (error) {
@@ -36,7 +36,7 @@ export function createLoneClient(url: string, { timeoutMs }: HttpClientOptions):
   };
 }
 
-function readReply(sent: ClientRequest): Promise<HttpReply> {
+function readReply(sent: ClientRequest, url: string): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     sent.on('error', reject);
     sent.on('upgrade', () => reject(new Error('it answered in another protocol')));
@@ -50,7 +50,9 @@ function readReply(sent: ClientRequest): Promise<HttpReply> {
         bytes += piece.length;
         if (bytes > replyMaxBytes) reject(tooLongError());
       });
-      response.on('end', () => resolve({ status, header, text: Buffer.concat(pieces).toString() }));
+      response.on('end', () =>
+        resolve({ url, status, header, text: Buffer.concat(pieces).toString() }),
+      );
     });
   });
 }

@@ -1,12 +1,13 @@
-import { MlogError } from '../errors.ts';
+import { asOutage, type MlogError } from '../errors.ts';
 import type { AppendResult, FollowRange, Head, Journal, ReadRange } from '../journal/journal.ts';
+import { strangeError } from '../journal/no-answer.ts';
 import type { Entry, Message } from '../message.ts';
 import { heartbeatMaxMs } from '../setting-kinds.ts';
 import type { HttpClient, HttpReply, HttpStream } from './client.ts';
 import { readEvents } from './events.ts';
 import { mediaTypes, toMessageLine } from './formats.ts';
 import { splitLines } from './lines.ts';
-import { isProblem, problemError, statusError } from './problem.ts';
+import { isProblem, isRedirect, problemError, statusError } from './problem.ts';
 
 /** No entry is longer; a text of the largest size that can be set would not fit a string. */
 export const lineMaxLength = 256 * 1024 * 1024;
@@ -21,7 +22,7 @@ export function createNdjsonJournal(client: HttpClient): Journal {
         headers: { 'content-type': mediaTypes.ndjson },
         body: messages.map(toMessageLine).join(''),
       });
-      if (reply.status !== 200) throw toMlogReplyError(reply, client.url);
+      if (reply.status !== 200) throw toAppendReplyError(reply);
       return parseResults(reply, messages, client.url);
     },
     read: (range) => readEntries(client, '/logging', range),
@@ -32,7 +33,7 @@ export function createNdjsonJournal(client: HttpClient): Journal {
         path: `/logging?id=${encodeURIComponent(id)}`,
       });
       if (reply.status === 404 && isProblem(reply)) return undefined;
-      if (reply.status !== 200) throw toMlogReplyError(reply, client.url);
+      if (reply.status !== 200) throw toMlogReplyError(reply);
       return parseEntry(reply.text, client.url);
     },
     head: () => readHead(client, '/logging'),
@@ -40,14 +41,14 @@ export function createNdjsonJournal(client: HttpClient): Journal {
   };
 }
 
-async function checkStream(stream: HttpStream, type: string, url: string): Promise<void> {
+async function checkStream(stream: HttpStream, type: string): Promise<void> {
   if (stream.status === 200 && stream.header('content-type').startsWith(type)) return;
   let text = '';
   for await (const chunk of stream.chunks) {
     text += chunk;
     if (text.length > 65_536) break;
   }
-  throw toMlogReplyError({ ...stream, text }, url);
+  throw toMlogReplyError({ ...stream, text });
 }
 
 /** Reads the entries that a service of mlog lists at a path, a page for each piece that comes. */
@@ -62,7 +63,7 @@ export async function* readEntries(
     path: `${path}?after=${after}&limit=${Math.min(limit, Number.MAX_SAFE_INTEGER)}`,
     headers: { accept: mediaTypes.ndjson },
   });
-  await checkStream(stream, mediaTypes.ndjson, client.url);
+  await checkStream(stream, mediaTypes.ndjson);
   for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
     yield lines.map((line) => parseEntry(line, client.url));
   }
@@ -90,7 +91,7 @@ export async function* followEntries(
   signal.addEventListener('abort', stream.cancel);
   try {
     if (signal.aborted) return;
-    await checkStream(stream, mediaTypes.events, client.url);
+    await checkStream(stream, mediaTypes.events);
     for await (const datas of readEvents(stream.chunks, lineMaxLength)) {
       yield datas.map((data) => parseEntry(data, client.url));
     }
@@ -108,7 +109,7 @@ export async function readHead(client: HttpClient, path: string): Promise<Head> 
   const reply = await client.exchange({ method: 'HEAD', path, headers });
   const head = toHead(reply);
   const isKnown = Number.isSafeInteger(head.firstSeq) && Number.isSafeInteger(head.lastSeq);
-  if (reply.status !== 200 || !isKnown) throw toMlogReplyError(reply, client.url);
+  if (reply.status !== 200 || !isKnown) throw toMlogReplyError(reply);
   return head;
 }
 
@@ -121,10 +122,19 @@ export function toHead({ header }: Pick<HttpReply, 'header'>): Head {
   };
 }
 
+/** What a reply to an append means that is not the wanted one. */
+function toAppendReplyError(reply: HttpReply): MlogError {
+  const error = toMlogReplyError(reply);
+  return isProblem(reply) ? asOutage(error) : error;
+}
+
 /** What a reply means that is not the wanted one. */
-function toMlogReplyError(reply: HttpReply, url: string): MlogError {
+function toMlogReplyError(reply: HttpReply): MlogError {
   // Only what mlog says itself is a refusal; another service in its place is none of that.
-  return isProblem(reply) ? problemError(reply, url) : statusError(502, url);
+  if (isProblem(reply)) return problemError(reply);
+  // A proxy in front of a service that is away says nothing about which service it is.
+  if (reply.status >= 500 || isRedirect(reply)) return statusError(reply);
+  return strangeError(reply.url, `It answered ${reply.status}.`);
 }
 
 /** Believes a reply only when it has a result for each message, in their order. */
@@ -173,10 +183,4 @@ function parseLine(line: string, url: string): object {
   }
   if (typeof value !== 'object' || value === null) throw strangeError(url);
   return value;
-}
-
-function strangeError(url: string, cause?: unknown): MlogError {
-  return new MlogError('unavailable', `The reply of ${url} is not one of a logging service.`, {
-    cause,
-  });
 }

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import { addDetails, MlogError, type Code } from '../errors.ts';
+import { MlogError, parseCode, type Code } from '../errors.ts';
+import { wrongServiceError } from '../journal/no-answer.ts';
 import type { HttpReply } from './client.ts';
 import { mediaTypes, toJsonLine } from './formats.ts';
 
@@ -22,24 +23,54 @@ export function isProblem(reply: Pick<HttpReply, 'header'>): boolean {
 }
 
 /** Turns a problem document from a service back into an error. */
-export function problemError(reply: HttpReply, url: string): MlogError {
-  let problem: { detail?: unknown; firstSeq?: unknown } = {};
+export function problemError(reply: HttpReply, url = reply.url): MlogError {
+  let problem: { detail?: unknown; code?: unknown; firstSeq?: unknown } = {};
   try {
-    problem = JSON.parse(reply.text) as typeof problem;
+    problem = (JSON.parse(reply.text) as typeof problem | null) ?? {};
   } catch {
     // A reply to HEAD has no body, a broken one no detail: the status says enough.
   }
-  const { detail, firstSeq } = problem;
-  const error = statusError(reply.status, url, typeof detail === 'string' ? detail : undefined);
-  return typeof firstSeq === 'number' ? (addDetails(error, { firstSeq }) as MlogError) : error;
+  const { detail, code, firstSeq } = problem;
+  const said = typeof detail === 'string' ? detail : undefined;
+  const { message, hint, ...error } = statusError(reply, url, said);
+  return new MlogError(codeOfProblem(code, reply.status) ?? error.code, message, {
+    hint,
+    ...(typeof firstSeq === 'number' && { details: { firstSeq } }),
+  });
 }
 
-/** Turns a status other than success into an error: 4xx is a refusal, all else may be retried. */
-export function statusError(status: number, url: string, detail?: string): MlogError {
+/** Believes a code where the status says as well whether it is a refusal. */
+function codeOfProblem(word: unknown, status: number): Code | undefined {
+  const code = parseCode(word);
+  if (!code) return undefined;
+  return new MlogError(code, '').httpStatus >= 500 === status >= 500 ? code : undefined;
+}
+
+/** What there is to know of a reply that is none of success. */
+export type FailedReply = Pick<HttpReply, 'status' | 'header' | 'url'>;
+
+/**
+ * Turns a reply other than success into an error: a redirect is no place of the service, 4xx is a
+ * refusal, all else may be retried.
+ */
+export function statusError(reply: FailedReply, url = reply.url, detail?: string): MlogError {
+  const { status } = reply;
+  const answered = `The service at ${url} answered ${status}`;
+  if (isRedirect(reply)) {
+    return wrongServiceError(
+      `${answered}, a redirect to ${reply.header('location') || 'nowhere'}.`,
+      'Redirects are not followed. Give the address that it redirects to.',
+    );
+  }
   return new MlogError(
     codeOfStatus(status),
-    `The service at ${url} answered ${status}${detail === undefined ? '.' : `: ${detail}`}`,
+    `${answered}${detail === undefined ? '.' : `: ${detail}`}`,
   );
+}
+
+/** Says whether a reply names another place for what was asked (RFC 9110, section 15.4). */
+export function isRedirect({ status }: Pick<HttpReply, 'status'>): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
 }
 
 function codeOfStatus(status: number): Code {

@@ -7,6 +7,11 @@ import type { AppendResult, Journal } from './journal.ts';
 export interface BatchOptions {
   readonly batchMaxCount: number;
   readonly batchMaxBytes: number;
+  /**
+   * A batch that has had no answer for so long is overdue: it no longer keeps the next one back. Not
+   * set in front of a disk, where a batch can only wait for the one before it.
+   */
+  readonly overdueMs?: number;
 }
 
 /**
@@ -14,6 +19,13 @@ export interface BatchOptions {
  * POST/s against one batch in flight: 1.07 with two, 1.0 with three, which are smaller.
  */
 const inFlightMax = 2;
+
+/**
+ * Batches in flight with the overdue ones: a connection each over HTTP. With a reply lost for every
+ * third batch and 8 s for an attempt, a service is sent 96 batches a second all the same. What they
+ * hold counts in the limits of the queue, so it needs no bound of its own.
+ */
+const unansweredMax = 256;
 
 /**
  * So many messages go on before the turn is over: a turn may bring one from every connection, and
@@ -27,32 +39,44 @@ interface Waiting {
   readonly bytes: number;
   readonly resolve: (results: AppendResult[]) => void;
   readonly reject: (error: unknown) => void;
+  /** It was in a batch that was refused, and makes a batch of its own. */
+  readonly isAlone?: true;
 }
 
 /**
  * Gathers concurrent appends into one append of the journal below: group commit in front of a
  * disk, coalescing in front of a wire. What one turn of the event loop brought goes on at its end,
  * or earlier when it is enough for a batch, so a lone message is never held back and no timer is
- * needed; while two batches are on their way, the next one gathers.
+ * needed; while two batches are in flight, the next one gathers.
  *
- * An append is never split between two batches. When the journal below refuses a batch, its
- * appends are tried one by one, so nobody is refused for what somebody else sent.
+ * An append is never split between two batches, and fails only with the batch that it was sent in.
+ * When the journal below refuses a batch, its appends are sent one by one, so nobody is refused for
+ * what somebody else sent.
  */
 export function withBatch(journal: Journal, options: BatchOptions): Journal {
   let queue: Waiting[] = [];
   let queueCount = 0;
   let inFlight = 0;
+  let overdue = 0;
   let isScheduled = false;
   const gate = createGate();
 
+  function hasRoom(): boolean {
+    return inFlight < inFlightMax && inFlight + overdue < unansweredMax;
+  }
+
   function takeBatch(): Waiting[] {
+    const takesMany = journal.takesMany?.() ?? true;
     let count = 0;
     let bytes = 0;
     let size = 0;
     for (const waiting of queue) {
       const nextCount = count + waiting.messages.length;
       bytes += waiting.bytes;
-      if (size > 0 && (nextCount > options.batchMaxCount || bytes > options.batchMaxBytes)) break;
+      if (size > 0) {
+        if (!takesMany || waiting.isAlone || queue[0]!.isAlone) break;
+        if (nextCount > options.batchMaxCount || bytes > options.batchMaxBytes) break;
+      }
       count = nextCount;
       size += 1;
     }
@@ -72,28 +96,46 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
   }
 
   function schedule(): void {
-    if (queue.length === 0 || inFlight === inFlightMax) return;
+    if (queue.length === 0 || !hasRoom()) return;
     if (queueCount >= promptCount) return void writeNext();
     if (isScheduled) return;
     isScheduled = true;
     setImmediate(() => {
       isScheduled = false;
-      if (queue.length > 0 && inFlight < inFlightMax) void writeNext();
+      if (queue.length > 0 && hasRoom()) void writeNext();
     });
   }
 
   async function writeNext(): Promise<void> {
     const batch = takeBatch();
-    inFlight += 1;
+    const leave = enter();
     schedule();
     try {
       settle(batch, await journal.append(batch.flatMap(({ messages }) => messages)));
     } catch (error) {
-      await fail(batch, error);
+      fail(batch, error);
     }
-    inFlight -= 1;
-    gate.leave(batch.length);
+    leave();
     schedule();
+  }
+
+  /** Counts a batch as in flight, and later as overdue, until it has left. */
+  function enter(): () => void {
+    const { overdueMs } = options;
+    inFlight += 1;
+    if (overdueMs === undefined) return () => (inFlight -= 1);
+    let isOverdue = false;
+    const timer = setTimeout(() => {
+      isOverdue = true;
+      inFlight -= 1;
+      overdue += 1;
+      schedule();
+    }, overdueMs);
+    return () => {
+      clearTimeout(timer);
+      if (isOverdue) overdue -= 1;
+      else inFlight -= 1;
+    };
   }
 
   function settle(batch: readonly Waiting[], results: AppendResult[]): void {
@@ -102,25 +144,17 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
       resolve(results.slice(from, from + messages.length));
       from += messages.length;
     }
+    gate.leave(batch.length);
   }
 
-  async function fail(batch: readonly Waiting[], error: unknown): Promise<void> {
+  function fail(batch: readonly Waiting[], error: unknown): void {
     if (batch.length > 1 && isRefusal(error)) {
-      for (const { messages, resolve, reject } of batch) {
-        await journal.append(messages).then(resolve, reject);
-      }
+      queue = [...batch.map((waiting) => ({ ...waiting, isAlone: true as const })), ...queue];
+      for (const { messages } of batch) queueCount += messages.length;
       return;
     }
-    // Who waits behind a batch that got no answer in time has waited as long, and would wait
-    // once more. Behind one that failed at once, all others go on: theirs may come through.
-    const isLate = toMlogError(error).code === 'deadline_exceeded';
-    const waited = isLate ? queue : [];
-    if (isLate) {
-      queue = [];
-      queueCount = 0;
-    }
-    for (const { reject } of [...batch, ...waited]) reject(error);
-    gate.leave(waited.length);
+    for (const { reject } of batch) reject(error);
+    gate.leave(batch.length);
   }
 
   return {

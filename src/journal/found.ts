@@ -1,11 +1,13 @@
+import { asUnsent, toMlogError } from '../errors.ts';
 import { createGate } from './gate.ts';
 import type { Journal } from './journal.ts';
 
 /**
  * Gives the journal of a remote service of which it is found out, when it is first used, what it
- * speaks. What was found holds until a call fails or `find` has called `forget`, for the service may
- * be another one when it comes back. `release` closes what all that can be found stand on, once all
- * calls through the gate have come out.
+ * speaks. What was found is kept through failures, for to ask again after each would double what can
+ * fail. It is asked again when an answer does not fit what was found, since another service may have
+ * come in its place, and when `find` has called `forget`. `release` closes what all that can be found
+ * stand on, once all calls through the gate have come out.
  */
 export function createFoundJournal(
   find: (forget: () => void) => Promise<Journal>,
@@ -13,38 +15,67 @@ export function createFoundJournal(
   gate = createGate(),
 ): Journal {
   const closing = new AbortController();
-  let found: Promise<Journal> | undefined;
+  let finding: Promise<Journal> | undefined;
+  let found: Journal | undefined;
 
   function forget(): void {
+    finding = undefined;
     found = undefined;
   }
 
+  function findOnce(): Promise<Journal> {
+    finding ??= find(forget).then(
+      (journal) => (found = journal),
+      (error: unknown) => {
+        forget();
+        throw error;
+      },
+    );
+    return finding;
+  }
+
+  /** Runs an action with what was found, and once more where it turns out to be something else. */
   async function withFound<T>(action: (journal: Journal) => Promise<T>): Promise<T> {
-    found ??= find(forget);
+    const journal = found ?? (await findOnce().catch(rethrowUnsent));
     try {
-      return await action(await found);
+      return await action(journal);
     } catch (error) {
-      forget();
-      throw error;
+      const other = await findOther(journal, error);
+      if (!other) throw error;
+      return await action(other);
     }
   }
 
+  /** Gives what the service is now, where an error says that it is not what was found. */
+  async function findOther(journal: Journal, error: unknown): Promise<Journal | undefined> {
+    if (!isMisfit(error)) return undefined;
+    if (found === journal) forget();
+    const other = await findOnce().catch(() => undefined);
+    return other === journal ? undefined : other;
+  }
+
   return {
+    takesMany: () => found !== undefined && (found.takesMany?.() ?? true),
     append: (messages) => gate.pass(() => withFound((journal) => journal.append(messages))),
     async *read(range) {
       gate.check();
-      const journal = await withFound((one) => Promise.resolve(one));
-      yield* journal.read(range);
+      const journal = found ?? (await findOnce());
+      try {
+        yield* journal.read(range);
+      } catch (error) {
+        if (isMisfit(error)) forget();
+        throw error;
+      }
     },
     async *follow(range) {
       gate.check();
-      const journal = await withFound((one) => Promise.resolve(one));
+      const journal = found ?? (await findOnce());
+      const signal = AbortSignal.any([range.signal, closing.signal]);
       try {
-        const signal = AbortSignal.any([range.signal, closing.signal]);
         yield* journal.follow({ ...range, signal });
-      } finally {
-        // What broke off may come back as another service.
-        forget();
+      } catch (error) {
+        if (isMisfit(error)) forget();
+        throw error;
       }
     },
     get: (id) => gate.pass(() => withFound((journal) => journal.get(id))),
@@ -56,4 +87,14 @@ export function createFoundJournal(
       await release();
     },
   };
+}
+
+/** A reference service cannot do what mlog can, so one that is mlog now is found by asking for it. */
+function isMisfit(error: unknown): boolean {
+  const { isMisfit: isMarked, code } = toMlogError(error);
+  return isMarked || code === 'unimplemented';
+}
+
+function rethrowUnsent(error: unknown): never {
+  throw asUnsent(error);
 }

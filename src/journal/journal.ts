@@ -72,6 +72,13 @@ export interface Journal {
   append(messages: readonly Message[]): Promise<AppendResult[]>;
 
   /**
+   * Says whether appends of several callers may go as one. Not through a service that takes one
+   * message a request: one without an answer would fail those behind it, which were never sent.
+   * Where it is absent, they may.
+   */
+  takesMany?(): boolean;
+
+  /**
    * Reads entries in order, a page at a time; pages are never empty. Leaving the loop early frees
    * what the read holds. Memory does not grow with the range.
    */

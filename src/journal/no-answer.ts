@@ -17,3 +17,22 @@ export function nobodyError(url: string, cause?: unknown): MlogError {
 export function unknownHostError(url: string, cause?: unknown): MlogError {
   return new MlogError('unavailable', `The host of ${url} is not known.`, { cause });
 }
+
+/** The error for a reply that no logging service gives. */
+export function strangeError(url: string, cause?: unknown): MlogError {
+  return new MlogError('unavailable', `The reply of ${url} is not one of a logging service.`, {
+    isMisfit: true,
+    cause,
+  });
+}
+
+/** The error for an address at which there is something else than the service looked for. */
+export function wrongServiceError(what: string, hint: string, cause?: unknown): MlogError {
+  return new MlogError('bad_gateway', what, { hint, isMisfit: true, cause });
+}
+
+/** The error for an address at which there is something else than a logging service. */
+export function noLoggingError(what: string, cause?: unknown): MlogError {
+  const hint = 'Is that the address of a logging service? See --logging, or --follow of a replica.';
+  return wrongServiceError(what, hint, cause);
+}

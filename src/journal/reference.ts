@@ -21,6 +21,7 @@ export function createReferenceJournal({ url, appendOne, close }: ReferenceOptio
       for (const message of messages) results.push(await appendOne(message));
       return results;
     },
+    takesMany: () => false,
     // eslint-disable-next-line require-yield
     async *read() {
       throw unimplementedError(url);

@@ -14,7 +14,6 @@ describe('the status of an error', () => {
     ['too_large', status.RESOURCE_EXHAUSTED],
     ['overloaded', status.UNAVAILABLE],
     ['storage_full', status.UNAVAILABLE],
-    ['closed', status.UNAVAILABLE],
     ['deadline_exceeded', status.DEADLINE_EXCEEDED],
     ['unimplemented', status.UNIMPLEMENTED],
     ['data_loss', status.DATA_LOSS],
@@ -23,6 +22,14 @@ describe('the status of an error', () => {
     expect(told).toMatchObject({ code: expected, details: 'Said. Done.' });
     expect(statusError(told, url)).toMatchObject({ code });
   });
+
+  it.each(['closed', 'internal', 'cancelled'] as const)(
+    'that says of the other service that it is %s comes back as an outage, which may pass',
+    (code) => {
+      const told = toStatus(new MlogError(code, 'Said.'));
+      expect(statusError(told, url)).toMatchObject({ code: 'unavailable', retryable: true });
+    },
+  );
 
   it('tells where a journal begins, and nothing of an error that is not ours', () => {
     const gone = toStatus(new MlogError('gone', 'Said.', { details: { firstSeq: 41 } }));

@@ -9,7 +9,7 @@ import { createFormJournal } from '../../src/http/form-client.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { message } from '../contract/journal-contract.ts';
 
-type Said = { status: number; type?: string; body: string };
+type Said = { status: number; type?: string; location?: string; body: string };
 
 const said = (status: number, body: unknown): Said => ({
   status,
@@ -21,6 +21,7 @@ describe('the client of a reference logging service', () => {
   let posts: string[];
   let underWayMax: number;
   let journal: Journal;
+  let url: string;
   let close: () => Promise<void>;
 
   beforeEach(async () => {
@@ -30,15 +31,18 @@ describe('the client of a reference logging service', () => {
     const server = createServer(async (request, response) => {
       underWay += 1;
       underWayMax = Math.max(underWayMax, underWay);
-      const { status, type = 'application/json', body } = replyTo(posts.push(await text(request)));
+      const reply = replyTo(posts.push(await text(request)));
+      const { status, type = 'application/json', location, body } = reply;
       await sleep(5); // Time for a second form to come, if the client would send one.
       underWay -= 1;
-      response.writeHead(status, { 'content-type': type }).end(body);
+      response.writeHead(status, { 'content-type': type, ...(location && { location }) });
+      response.end(body);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    journal = createFormJournal(openHttpClient(`http://127.0.0.1:${port}`, { timeoutMs: 5_000 }));
+    url = `http://127.0.0.1:${port}`;
+    journal = createFormJournal(openHttpClient(url, { timeoutMs: 5_000 }));
     close = async () => {
       await journal.close();
       server.closeAllConnections();
@@ -83,7 +87,6 @@ describe('the client of a reference logging service', () => {
     ['HTML with 200', { status: 200, type: 'text/html', body: '<p>Welcome' }],
     ['HTML with 201', { status: 201, type: 'text/html', body: '<p>Welcome' }],
     ['success of another kind', said(202, 'Message logged')],
-    ['a redirection', said(302, 'Message logged')],
     ['20 MB', { status: 201, body: '"Message logged"'.padEnd(20_000_000) }],
   ])('takes a message for failed that is answered with %s', async (_, given) => {
     replyTo = () => given;
@@ -91,6 +94,30 @@ describe('the client of a reference logging service', () => {
       code: 'unavailable',
       retryable: true,
     });
+  });
+
+  it.each([301, 302, 307, 308])('names where a redirect %i leads to', async (status) => {
+    replyTo = () => ({ ...said(status, ''), location: 'http://elsewhere/logging' });
+    await expect(journal.append([message('a')])).rejects.toMatchObject({
+      code: 'bad_gateway',
+      message: `The service at ${url}/logging answered ${status}, a redirect to http://elsewhere/logging.`,
+    });
+  });
+
+  it.each([401, 403, 404, 405, 410])(
+    'takes %i for the answer of another service',
+    async (status) => {
+      replyTo = () => said(status, 'Not here');
+      await expect(journal.append([message('a')])).rejects.toMatchObject({
+        code: 'bad_gateway',
+        message: `The service at ${url}/logging answered ${status}.`,
+      });
+    },
+  );
+
+  it.each([408, 425, 429, 503])('tries again later after %i', async (status) => {
+    replyTo = () => said(status, 'Later');
+    await expect(journal.append([message('a')])).rejects.toMatchObject({ code: 'overloaded' });
   });
 
   it('takes a refusal for one', async () => {

@@ -16,14 +16,15 @@ const a = { id: 'a', seq: 1, status: 'logged' };
 const b = { id: 'b', seq: 2, status: 'logged' };
 
 describe('the client of a logging service that is mlog', () => {
-  let reply: { status?: number; type?: string; body: string };
+  let reply: { status?: number; type?: string; location?: string; body: string };
   let journal: Journal;
   let close: () => Promise<void>;
 
   beforeEach(async () => {
     const server = createServer((request, response) => {
       request.resume();
-      response.writeHead(reply.status ?? 200, { 'content-type': reply.type ?? ndjson });
+      const { status = 200, type = ndjson, location } = reply;
+      response.writeHead(status, { 'content-type': type, ...(location && { location }) });
       response.end(reply.body);
     });
     server.listen(0, '127.0.0.1');
@@ -73,11 +74,51 @@ describe('the client of a logging service that is mlog', () => {
     ['HTML with 404', { status: 404, type: 'text/html', body: '<p>Not Found' }],
     ['HTML with 400', { status: 400, type: 'text/html', body: '<p>Bad Request' }],
     ['the right lines with 201', { status: 201, type: ndjson, body: lines(a, b) }],
-    ['a redirection', { status: 302, type: 'text/html', body: '' }],
   ])('takes an append for failed that is answered with %s', async (_, given) => {
     reply = given;
     await expect(append()).rejects.toMatchObject({ code: 'unavailable', retryable: true });
   });
+
+  it('names where a redirect leads to', async () => {
+    reply = { status: 308, type: 'text/html', location: 'https://elsewhere/logging', body: '' };
+    await expect(append()).rejects.toMatchObject({
+      code: 'bad_gateway',
+      message: expect.stringMatching(
+        /\/logging answered 308, a redirect to https:\/\/elsewhere/,
+      ) as string,
+    });
+  });
+
+  const problem = (status: number, code: string) => ({
+    status,
+    type: 'application/problem+json',
+    body: JSON.stringify({ status, code, detail: 'It is damaged.' }),
+  });
+
+  it.each<[number, string, string]>([
+    [500, 'data_loss', 'data_loss'],
+    [500, 'failed_precondition', 'failed_precondition'],
+    [507, 'storage_full', 'storage_full'],
+    [504, 'deadline_exceeded', 'deadline_exceeded'],
+    [503, 'closed', 'unavailable'],
+    [500, 'internal', 'unavailable'],
+    [500, 'no code of ours', 'unavailable'],
+    [500, 'conflict', 'unavailable'],
+    [400, 'unavailable', 'invalid_argument'],
+  ])('reads a problem of status %i with the code %s as %s', async (status, told, code) => {
+    reply = problem(status, told);
+    await expect(journal.get('a')).rejects.toMatchObject({ code });
+    const pages = journal.read({ after: 0, limit: 10 })[Symbol.asyncIterator]();
+    await expect(pages.next()).rejects.toMatchObject({ code });
+  });
+
+  it.each(['data_loss', 'internal', 'failed_precondition', 'closed'])(
+    'takes an append that met %s for one that may be sent again',
+    async (code) => {
+      reply = problem(500, code);
+      await expect(append()).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+    },
+  );
 
   it.each<[string, string]>([
     ['null', lines(null)],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { MlogError } from '../../src/errors.ts';
 import { withBatch } from '../../src/journal/batch.ts';
 import type { Journal } from '../../src/journal/journal.ts';
@@ -107,6 +107,17 @@ describe('withBatch', () => {
     ]);
   });
 
+  it('joins no appends for a service that takes one message a request', async () => {
+    const { journal, batches, letGo } = heldJournal();
+    const batched = withBatch({ ...journal, takesMany: () => false }, options);
+    const appends = ['a', 'b', 'c'].map((id) => batched.append([message(id)]));
+    await turn();
+    await turn();
+    for (let count = 0; count < 3; count += 1) await letGo();
+    await Promise.all(appends);
+    expect(batches).toEqual([['a'], ['b'], ['c']]);
+  });
+
   it('tells every waiting append when the outcome of its batch is unknown', async () => {
     const { journal, batches, letGo } = heldJournal(() => new MlogError('unavailable', 'gone'));
     const batched = withBatch(journal, options);
@@ -123,18 +134,66 @@ describe('withBatch', () => {
 });
 
 describe('withBatch over a journal that does not answer', () => {
-  it('lets nobody wait for one batch after the other', async () => {
-    const late = new MlogError('deadline_exceeded', 'No answer in time.');
-    const { journal, batches, letGo } = heldJournal(() => late);
+  const late = new MlogError('deadline_exceeded', 'No answer in time.');
+  const overdueMs = 50;
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    return () => vi.useRealTimers();
+  });
+
+  it('fails with a silent batch only the appends that were sent in it', async () => {
+    const { journal, batches, letGo } = heldJournal((messages) =>
+      messages[0]!.id === 'a' ? late : undefined,
+    );
     const batched = withBatch(journal, { ...options, batchMaxCount: 1 });
     const outcomes = Promise.allSettled(
       ['a', 'b', 'c', 'd', 'e'].map((id) => batched.append([message(id)])),
     );
     await turn();
     await turn();
+    for (let count = 0; count < 5; count += 1) await letGo();
+    const [first, ...others] = (await outcomes).map(({ status }) => status);
+    expect(first).toBe('rejected');
+    expect(others).toEqual(Array(4).fill('fulfilled'));
+    expect(batches).toHaveLength(5);
+  });
+
+  it('sends what waits while two batches are overdue', async () => {
+    const { journal, batches } = heldJournal();
+    const batched = withBatch(journal, { ...options, overdueMs });
+    for (const id of ['a', 'b', 'c', 'd']) {
+      void batched.append([message(id)]);
+      await turn();
+    }
+    await vi.advanceTimersByTimeAsync(overdueMs - 1);
+    expect(batches).toEqual([['a'], ['b']]);
+    await vi.advanceTimersByTimeAsync(1);
+    await turn();
+    expect(batches).toEqual([['a'], ['b'], ['c', 'd']]);
+  });
+
+  it('has no more than 256 batches without an answer, and goes on as answers come', async () => {
+    const { journal, batches, letGo } = heldJournal();
+    const batched = withBatch(journal, { ...options, batchMaxCount: 1, overdueMs });
+    for (let n = 0; n < 300; n += 1) void batched.append([message(`${n}`)]);
+    for (let n = 0; n < 150; n += 1) {
+      await vi.advanceTimersByTimeAsync(overdueMs);
+      await turn();
+    }
+    expect(batches).toHaveLength(256);
     await letGo();
-    await letGo();
-    expect((await outcomes).map(({ status }) => status)).toEqual(Array(5).fill('rejected'));
+    await turn();
+    expect(batches).toHaveLength(257);
+  });
+
+  it('holds the next batch back for as long as it takes where nothing says what is overdue', async () => {
+    const { journal, batches } = heldJournal();
+    const batched = withBatch(journal, { ...options, batchMaxCount: 1 });
+    for (const id of ['a', 'b', 'c']) void batched.append([message(id)]);
+    await turn();
+    await turn();
+    await vi.advanceTimersByTimeAsync(60_000);
     expect(batches).toEqual([['a'], ['b']]);
   });
 

@@ -41,7 +41,7 @@ describe('withRetry', () => {
     const journal = lossyJournal('unavailable', 'deadline_exceeded', 'overloaded');
     const append = withRetry(journal, {
       ...options,
-      onFailedAttempt: (_, attempt) => failed.push([attempt, Date.now() - start]),
+      onFailedAppend: (_, attempt) => failed.push([attempt, Date.now() - start]),
     }).append([message('a')]);
     const outcome = expect(append).rejects.toMatchObject({ code: 'outcome_unknown' });
     await vi.runAllTimersAsync();
@@ -58,8 +58,41 @@ describe('withRetry', () => {
   it('takes a refusal behind a lost reply for what it is: no word on the first attempt', async () => {
     const journal = lossyJournal('unavailable', 'too_large');
     const append = withRetry(journal, { ...options, retryDelayMs: 1 }).append([message('a')]);
-    await expect(append).rejects.toMatchObject({ code: 'outcome_unknown' });
+    await expect(append).rejects.toMatchObject({
+      code: 'outcome_unknown',
+      message: expect.stringMatching(/^2 attempts failed\./) as string,
+    });
     expect(journal.calls).toHaveLength(2);
+  });
+
+  it.each([
+    [[false, true, false], /^2 attempts failed\. /],
+    [[true, false, true], /^One attempt failed\. /],
+    [[true, true, true], /^3 attempts to reach the service failed\. /],
+  ])('tells as attempts only those that were sent (unsent: %j)', async (unsent, told) => {
+    const left = [...unsent];
+    const journal: Journal = {
+      ...openMemoryJournal(),
+      append: () =>
+        Promise.reject(new MlogError('unavailable', 'Lost.', { isUnsent: left.shift()! })),
+    };
+    const append = withRetry(journal, { ...options, retryDelayMs: 1 }).append([message('a')]);
+    await expect(append).rejects.toMatchObject({
+      code: 'outcome_unknown',
+      message: expect.stringMatching(told) as string,
+    });
+  });
+
+  it('names the messages of each attempt that failed', async () => {
+    const failed: string[] = [];
+    const journal = lossyJournal('unavailable');
+    await withRetry(journal, {
+      ...options,
+      retryDelayMs: 1,
+      onFailedAppend: (_, attempt, messages) =>
+        failed.push(`${attempt} ${messages.map(({ id }) => id).join()}`),
+    }).append([message('a'), message('b')]);
+    expect(failed).toEqual(['1 a,b']);
   });
 
   it('tries nothing again once the process stops, and says that it does not know', async () => {
@@ -68,7 +101,7 @@ describe('withRetry', () => {
     const append = withRetry(journal, {
       ...options,
       stopping: stop.signal,
-      onFailedAttempt: () => setImmediate(() => stop.abort()),
+      onFailedAppend: () => setImmediate(() => stop.abort()),
     }).append([message('a')]);
     await expect(append).rejects.toMatchObject({ code: 'outcome_unknown' });
     expect(journal.calls).toHaveLength(1);

@@ -1,7 +1,8 @@
+import { isGrpcAddress } from '../../address.ts';
 import type { Settings } from '../../config.ts';
 import { toMlogError } from '../../errors.ts';
 import { openHttpClient, type HttpClient } from '../../http/client.ts';
-import { statusError } from '../../http/problem.ts';
+import { isRedirect, statusError } from '../../http/problem.ts';
 import { withBatch } from '../../journal/batch.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { withLimit } from '../../journal/limit.ts';
@@ -10,7 +11,6 @@ import { withTail } from '../../journal/tail.ts';
 import { closeInReverse, type Closeable } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openGrpcJournal, openJournal } from '../../open-journal.ts';
-import { isGrpcAddress } from '../../setting-kinds.ts';
 import { listOfServices, listOfTexts, type Source } from './lists.ts';
 import type { Upstream } from './routes.ts';
 
@@ -23,6 +23,9 @@ export async function openUpstream(
   const open = isGrpcAddress(settings.logging) ? openOverGrpc : openOverHttp;
   return await open(settings, (remote) => withOwnAttempts(remote, settings, logger, stopping));
 }
+
+/** Longer than a logging service takes under load, and short enough to go round lost replies. */
+const overdueMs = 50;
 
 /**
  * Retrying is outside of batching: each message has its own attempts, two seconds apart, and is not
@@ -37,12 +40,14 @@ function withOwnAttempts(
   const tailed = withTail(remote, ({ code, message }) => {
     logger.warn({ code }, `Following waits for the logging service: ${message}`);
   });
-  const retried = withRetry(withBatch(tailed, settings), {
+  const retried = withRetry(withBatch(tailed, { ...settings, overdueMs }), {
     attemptsMax: settings.attemptsMax,
     retryDelayMs: settings.retryDelayMs,
     stopping,
-    onFailedAttempt({ code, message }, attempt) {
-      logger.warn({ code, attempt }, `Attempt failed: ${message}`);
+    onFailedAppend({ code, message }, attempt, messages) {
+      const { length: count } = messages;
+      const facts = { code, attempt, id: messages[0]?.id, ...(count > 1 && { count }) };
+      logger.warn(facts, `Attempt failed: ${message}`);
     },
   });
   return withLimit(retried, settings);
@@ -81,14 +86,14 @@ function listOf(client: HttpClient, path: string): Source {
     const stream = await client.stream({ method: 'GET', path });
     if (stream.status === 200) return stream;
     stream.cancel();
-    throw statusError(stream.status, client.url);
+    throw statusError(stream);
   };
 }
 
 /** A reference service has no health page and answers 404: it is there, that is all it can say. */
 async function checkReady(client: HttpClient): Promise<void> {
-  const { status } = await client.exchange({ method: 'GET', path: '/readyz' });
-  if (status >= 500) throw statusError(status, client.url);
+  const reply = await client.exchange({ method: 'GET', path: '/readyz' });
+  if (reply.status >= 500 || isRedirect(reply)) throw statusError(reply);
 }
 
 /** A reference service does not say where it stands: it is there, that is all it can say. */
