@@ -1,8 +1,7 @@
 /**
- * Reads the http(s) address of a service and gives its base, to which paths are added. `HOST:PORT`
- * is read as `http://HOST:PORT`, as curl does, and `endpoint`, a path such as `/logging`, may stand at
- * the end. Gives undefined for a text that is no address or has a user, a password, a query or a
- * fragment in it.
+ * Reads the http(s) address of a service and gives its base, to which paths are added. `endpoint`, a
+ * path such as `/logging`, may stand at its end. Gives undefined for a text that is no such address
+ * or has a user, a password, a query or a fragment in it.
  */
 export function parseHttpAddress(given: string, endpoint = ''): string | undefined {
   const url = toHttpUrl(given);
@@ -11,6 +10,11 @@ export function parseHttpAddress(given: string, endpoint = ''): string | undefin
   return (
     url.origin + (path.endsWith(endpoint) ? path.slice(0, path.length - endpoint.length) : path)
   );
+}
+
+/** Adds `http://` to `HOST:PORT`, as curl does, and leaves any other text as it is. */
+export function addScheme(given: string): string {
+  return /^(?:[\w.-]+|\[[\da-f:.]+\]):\d+(?:\/.*)?$/i.test(given) ? `http://${given}` : given;
 }
 
 /** Says whether an address is one of gRPC: `grpc://HOST:PORT` and nothing behind. */
@@ -25,7 +29,5 @@ export function mayHoldUser(given: string): boolean {
 }
 
 function toHttpUrl(given: string): URL | undefined {
-  const isBare = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)(?:[/?#].*)?$/i.test(given);
-  const text = isBare ? `http://${given}` : given;
-  return /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  return /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
 }

@@ -5,6 +5,7 @@ import {
   address,
   count,
   duration,
+  facadeAddress,
   heartbeat,
   oneOf,
   port,
@@ -27,7 +28,7 @@ const clients = ['send', 'client'] as const;
  * variable `MLOG_BATCH_MAX_COUNT` and the option `batchMaxCount`; the unit stands in the name.
  */
 export const settings = {
-  url: address('http://localhost:8880', 'Where the facade is', clients),
+  url: facadeAddress('http://localhost:8880', 'Where the facade is', clients),
   host: text('127.0.0.1', '<host>', 'Address to listen on', servers),
   port: {
     ...port(undefined, 'Port to listen on', servers),

@@ -30,6 +30,7 @@ export interface RunOptions {
  */
 export async function runUntilStopped(options: RunOptions): Promise<void> {
   const { start, stop, failed, shutdownTimeoutMs, logger } = options;
+  tellWarnings(logger);
   const { signalled, forget } = listenForSignal();
   let graceMs = shutdownTimeoutMs;
   try {
@@ -48,6 +49,12 @@ export async function runUntilStopped(options: RunOptions): Promise<void> {
   } finally {
     forget();
   }
+}
+
+/** Tells Node's own warnings as lines of the diagnostics; Node prints text between those. */
+function tellWarnings(logger: Logger): void {
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => logger.warn({ name }, `Node warns: ${message}`));
 }
 
 const failureGraceMs = 500;

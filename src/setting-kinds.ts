@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isGrpcAddress, mayHoldUser, parseHttpAddress } from './address.ts';
+import { addScheme, isGrpcAddress, mayHoldUser, parseHttpAddress } from './address.ts';
 
 /** The services that `mlog serve` can be told to run. */
 export const roles = ['facade', 'logging', 'messages'] as const;
@@ -59,6 +59,16 @@ export function address(
     help,
     readers,
   };
+}
+
+/** The http(s) address of a facade, also as `HOST:PORT`: no other wire leads to one. */
+export function facadeAddress(
+  byDefault: string,
+  help: string,
+  readers: readonly Reader[],
+): Setting<string> {
+  const { parse, ...rest } = address(byDefault, help, readers);
+  return { ...rest, parse: (given) => parse(addScheme(given)) };
 }
 
 /** The address of a logging service over either wire, without a user and password. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isGrpcAddress, mayHoldUser, parseHttpAddress } from '../src/address.ts';
+import { addScheme, isGrpcAddress, mayHoldUser, parseHttpAddress } from '../src/address.ts';
 
 describe('an http address', () => {
   it.each([
@@ -11,10 +11,6 @@ describe('an http address', () => {
     ['http://host/a/b', 'http://host/a/b'],
     ['http://host/a@b', 'http://host/a@b'],
     ['HTTP://Host:80/', 'http://host'],
-    ['localhost:8881', 'http://localhost:8881'],
-    ['localhost:8881/logging', 'http://localhost:8881'],
-    ['127.0.0.1:8881', 'http://127.0.0.1:8881'],
-    ['[::1]:8881', 'http://[::1]:8881'],
   ])('%j is read as %j', (given, base) => {
     expect(parseHttpAddress(given, '/logging')).toBe(base);
   });
@@ -31,7 +27,7 @@ describe('an http address', () => {
     'htp://host',
     'grpc://host:1',
     'memory:',
-    'localhost',
+    'localhost:8881',
     'file:./x.db',
     'host:port',
     'http://',
@@ -46,6 +42,20 @@ describe('an http address', () => {
     expect(parseHttpAddress(given)).toBeUndefined();
   });
 });
+
+it.each(['localhost:8880', '127.0.0.1:8880', '[::1]:8880', 'my-host:1/a'])(
+  '%j lacks only its scheme',
+  (given) => {
+    expect(parseHttpAddress(addScheme(given))).toBe(`http://${given}`);
+  },
+);
+
+it.each(['localhost', 'http://localhost:1', 'user:secret@host', 'htp://host:1', 'host:port', ''])(
+  '%j is left as it is',
+  (given) => {
+    expect(addScheme(given)).toBe(given);
+  },
+);
 
 it.each(['http://u:p@host', 'u:p@host', 'grpc://u:p@host:1', 'htp://u:p@host'])(
   '%j may hold a password',

@@ -133,6 +133,7 @@ function inThisProcess({ journal }: StartedLogging): Upstream {
     journal,
     list: listOfServices(listOfTexts(journal), messagesList),
     tellsStatus: false,
+    tellsConflicts: true,
     checks: { logging: () => journal.head() },
   };
 }

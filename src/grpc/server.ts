@@ -158,6 +158,8 @@ function stream(
 export function tellRefusal(thrown: unknown, path: string, logger: Logger): StatusObject {
   const { code, message, cause } = toMlogError(thrown);
   if (code === 'internal') logger.error({ path, code, err: cause }, 'Call failed');
+  // The journal has told of a conflict, with its id.
+  else if (code === 'conflict') logger.debug({ path, code, reason: message }, 'Call failed');
   else if (thrown !== stoppingError) logger.warn({ path, code, reason: message }, 'Call failed');
   return toStatus(thrown);
 }

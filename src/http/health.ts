@@ -18,7 +18,8 @@ export function healthRoutes(role: string, checks: Readonly<Record<string, Check
       Object.keys(checks).map((name, index) => [name, outcomes[index]]),
     );
     const status = isReady ? 'ready' : 'not ready';
-    return json(isReady ? 200 : 503, { role, status, dependencies }, headers);
+    const reply = json(isReady ? 200 : 503, { role, status, dependencies }, headers);
+    return isReady ? reply : { ...reply, reason: toReason(dependencies) };
   }
 
   return {
@@ -26,6 +27,11 @@ export function healthRoutes(role: string, checks: Readonly<Record<string, Check
     '/readyz': { GET: ready, isProbe: true },
     '/healthz': { GET: ready, isProbe: true },
   };
+}
+
+function toReason(dependencies: Record<string, string | undefined>): string {
+  const failed = Object.entries(dependencies).filter(([, outcome]) => outcome !== 'ok');
+  return failed.map(([name, outcome]) => `${name}: ${outcome}`).join(' ');
 }
 
 async function runCheck(check: Check): Promise<string> {

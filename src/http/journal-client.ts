@@ -8,7 +8,7 @@ import { isRedirect, statusError } from './problem.ts';
 
 /**
  * Gives the journal of the logging service behind a client, mlog or reference, and finds out which
- * by itself: only mlog answers `/livez` with its name.
+ * by itself: only mlog answers `/livez` with its name, and both have a list at `/logging`.
  */
 export function createHttpJournal(client: HttpClient): Journal {
   const dialects = { mlog: createNdjsonJournal(client), reference: createFormJournal(client) };
@@ -21,7 +21,12 @@ export function createHttpJournal(client: HttpClient): Journal {
     if (role !== '' && role !== 'logging') {
       throw noLoggingError(`At ${client.url} is a ${role} service, not logging.`);
     }
-    return role ? dialects.mlog : dialects.reference;
+    if (role) return dialects.mlog;
+    const list = await client.exchange({ method: 'HEAD', path: '/logging' });
+    if (list.status === 404) {
+      throw noLoggingError(`The service at ${list.url} answered 404.`);
+    }
+    return dialects.reference;
   }
 
   return createFoundJournal(find, () => client.close());

@@ -1,6 +1,5 @@
 import { STATUS_CODES } from 'node:http';
 import { MlogError, parseCode, type Code } from '../errors.ts';
-import { wrongServiceError } from '../journal/no-answer.ts';
 import type { HttpReply } from './client.ts';
 import { mediaTypes, toJsonLine } from './formats.ts';
 
@@ -50,16 +49,18 @@ function codeOfProblem(word: unknown, status: number): Code | undefined {
 export type FailedReply = Pick<HttpReply, 'status' | 'header' | 'url'>;
 
 /**
- * Turns a reply other than success into an error: a redirect is no place of the service, 4xx is a
- * refusal, all else may be retried.
+ * Turns a reply other than success into an error: 4xx is a refusal, all else may be retried, also a
+ * redirect, by which a proxy may put somebody off for a while.
  */
 export function statusError(reply: FailedReply, url = reply.url, detail?: string): MlogError {
   const { status } = reply;
   const answered = `The service at ${url} answered ${status}`;
   if (isRedirect(reply)) {
-    return wrongServiceError(
-      `${answered}, a redirect to ${reply.header('location') || 'nowhere'}.`,
-      'Redirects are not followed. Give the address that it redirects to.',
+    const location = reply.header('location') || 'nowhere';
+    return new MlogError(
+      'unavailable',
+      `${answered}, a redirect to ${location}; redirects are not followed.`,
+      { hint: 'Give the address that it redirects to.', isMisfit: true },
     );
   }
   return new MlogError(

@@ -16,6 +16,8 @@ export interface Reply {
    * coming are made by a function, whose signal is aborted when the reader has gone.
    */
   readonly body?: string | Pieces;
+  /** Of a failure that a handler answers itself: what went wrong, for the diagnostics. */
+  readonly reason?: string | undefined;
   /** Frees what the body would read from; called in the end, whether it was read or not. */
   readonly release?: () => void;
 }

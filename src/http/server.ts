@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { fullText } from '../connection-limit.ts';
-import { MlogError, toMlogError } from '../errors.ts';
+import { MlogError, toMlogError, type Code } from '../errors.ts';
 import { listen } from '../listen.ts';
 import type { Logger } from '../observe/logger.ts';
 import { watchConnections } from './connections.ts';
@@ -54,6 +54,8 @@ export interface ServerOptions {
   readonly routes: Routes;
   readonly limits: ServerLimits;
   readonly logger: Logger;
+  /** Errors that are in the diagnostics already when a handler throws them. */
+  readonly toldCodes?: readonly Code[];
 }
 
 /** A server that listens. */
@@ -65,7 +67,7 @@ export interface Server {
 
 /** Starts an HTTP server. Throws `failed_precondition` where the address cannot be used. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { host, port, limits, logger } = options;
+  const { host, port, limits, logger, toldCodes = [] } = options;
   const routes = new Map(Object.entries(options.routes));
   const tellsRequests = logger.isLevelEnabled('debug');
   const stop = new AbortController();
@@ -111,8 +113,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const writing = writeReply(response, reply, limits);
       if (writing) await writing;
       const { method, url } = request;
-      const { statusCode: status } = response;
-      if (status >= 500) logger.warn({ method, url, status }, 'Request failed');
+      const { status, reason } = reply;
+      if (status >= 500) logger.warn({ method, url, status, reason }, 'Request failed');
       else if (tellsRequests) logger.debug({ method, url, status }, 'Request');
     } catch (error) {
       writeError(request, response, error);
@@ -121,12 +123,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   function writeError(request: BodyRequest, response: ServerResponse, thrown: unknown): void {
     const error = toMlogError(thrown);
-    const { code, message, cause } = error;
-    const facts = { method: request.method, url: request.url, code };
+    const { code, message, cause, httpStatus: status, details } = error;
+    const { method, url } = request;
+    const facts = {
+      method,
+      url,
+      status,
+      code,
+      ...(details['id'] !== undefined && { id: details['id'] }),
+    };
     // A fault of mlog itself is told with its stack, what a client did with its reason; that all
     // connections are taken was told when it came to that.
-    if (thrown === fullError) logger.debug({ ...facts, reason: message }, 'Request failed');
-    else if (code === 'internal') logger.error({ ...facts, err: cause }, 'Request failed');
+    if (code === 'internal') logger.error({ ...facts, err: cause }, 'Request failed');
+    else if (thrown === fullError || toldCodes.includes(code))
+      logger.debug({ ...facts, reason: message }, 'Request failed');
     else logger.warn({ ...facts, reason: message }, 'Request failed');
     if (response.headersSent) {
       // Half a body is out: only a broken connection tells the client that it is not whole.

@@ -26,13 +26,11 @@ export function strangeError(url: string, cause?: unknown): MlogError {
   });
 }
 
-/** The error for an address at which there is something else than the service looked for. */
-export function wrongServiceError(what: string, hint: string, cause?: unknown): MlogError {
-  return new MlogError('bad_gateway', what, { hint, isMisfit: true, cause });
-}
-
 /** The error for an address at which there is something else than a logging service. */
 export function noLoggingError(what: string, cause?: unknown): MlogError {
-  const hint = 'Is that the address of a logging service? See --logging, or --follow of a replica.';
-  return wrongServiceError(what, hint, cause);
+  return new MlogError('bad_gateway', what, {
+    hint: 'Is that the address of a logging service? See --logging, or --follow of a replica.',
+    isMisfit: true,
+    cause,
+  });
 }

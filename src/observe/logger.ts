@@ -1,6 +1,7 @@
 import { write, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import pino, { type Logger } from 'pino';
+import pino, { type Logger, type LoggerOptions as PinoOptions } from 'pino';
+import { createBurst } from './burst.ts';
 import { toVisible } from './visible.ts';
 
 export type { Logger };
@@ -36,10 +37,29 @@ export function createLogger(options: LoggerOptions): Logger {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      hooks: { logMethod: boundWarnings() },
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: (line: string) => lines.write(readable ? toReadable(line) : line) },
   );
+}
+
+type LogMethod = NonNullable<NonNullable<PinoOptions['hooks']>['logMethod']>;
+
+/** pino's number of the level `warn`. */
+const warnLevel = 40;
+
+/** Bounds warnings that come in a burst; of one kind are those of one code, alike up to a colon. */
+function boundWarnings(): LogMethod {
+  const burst = createBurst();
+  return function log(args, method, level) {
+    if (level !== warnLevel) return method.apply(this, args);
+    const given: readonly unknown[] = args;
+    const facts = (given.length > 1 ? given[0] : {}) as Readonly<Record<string, unknown>>;
+    const text = given.at(-1) as string;
+    const kind = `${text.split(':', 1)[0]} ${String(facts['code'] ?? facts['status'])}`;
+    burst(kind, (more) => method.call(this, { ...facts, ...more }, text));
+  };
 }
 
 /**

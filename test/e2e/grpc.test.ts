@@ -410,7 +410,7 @@ describe('a facade over gRPC', () => {
     expect(JSON.parse(reply.text)).toMatchObject({
       id: 'a',
       error: expect.stringMatching(
-        /^2 attempts failed\. Nothing listens at grpc:\/\/127\.0\.0\.1:1\. \S.*unknown.*safe/,
+        /^2 attempts to reach the service failed\. Nothing listens at grpc:\/\/127\.0\.0\.1:1\. \S.*unknown.*safe/,
       ) as string,
     });
     expect(await request(facade.url)).toMatchObject({ status: 500, text: /^\{"error":/ });

@@ -99,8 +99,8 @@ describe('the client of a reference logging service', () => {
   it.each([301, 302, 307, 308])('names where a redirect %i leads to', async (status) => {
     replyTo = () => ({ ...said(status, ''), location: 'http://elsewhere/logging' });
     await expect(journal.append([message('a')])).rejects.toMatchObject({
-      code: 'bad_gateway',
-      message: `The service at ${url}/logging answered ${status}, a redirect to http://elsewhere/logging.`,
+      code: 'unavailable',
+      message: `The service at ${url}/logging answered ${status}, a redirect to http://elsewhere/logging; redirects are not followed.`,
     });
   });
 

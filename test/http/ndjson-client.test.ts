@@ -82,7 +82,7 @@ describe('the client of a logging service that is mlog', () => {
   it('names where a redirect leads to', async () => {
     reply = { status: 308, type: 'text/html', location: 'https://elsewhere/logging', body: '' };
     await expect(append()).rejects.toMatchObject({
-      code: 'bad_gateway',
+      code: 'unavailable',
       message: expect.stringMatching(
         /\/logging answered 308, a redirect to https:\/\/elsewhere/,
       ) as string,

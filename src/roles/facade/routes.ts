@@ -30,6 +30,8 @@ export interface Upstream {
   readonly list: Source;
   /** A form is answered by the status of its message, as the reference does over gRPC. */
   readonly tellsStatus: boolean;
+  /** The diagnostics of this process have told of a conflict when the journal tells it. */
+  readonly tellsConflicts: boolean;
   readonly checks: Readonly<Record<string, Check>>;
 }
 
@@ -115,7 +117,7 @@ function send(
 function toUnknownReply(thrown: unknown): Reply {
   const { code, message, hint, details } = toMlogError(thrown);
   if (code !== 'outcome_unknown') throw thrown;
-  return json(500, { error: `${message} ${hint}`, id: details['id'] });
+  return { ...json(500, { error: `${message} ${hint}`, id: details['id'] }), reason: message };
 }
 
 async function list(listing: Listing, upstream: Upstream, options: EventOptions): Promise<Reply> {
@@ -136,6 +138,7 @@ async function listAsReference(upstream: Upstream): Promise<Reply> {
     const { chunks, cancel } = await upstream.list();
     return { status: 200, type: mediaTypes.json, body: chunks, release: cancel };
   } catch (error) {
-    return json(500, { error: toMlogError(error).message });
+    const { message } = toMlogError(error);
+    return { ...json(500, { error: message }), reason: message };
   }
 }

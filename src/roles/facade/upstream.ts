@@ -64,6 +64,7 @@ async function openOverHttp(settings: Settings, wrap: Wrap): Promise<Upstream & 
     journal,
     list: listOfServices(listOf(logging, '/logging'), listOf(messages, '/messages')),
     tellsStatus: false,
+    tellsConflicts: false,
     checks: { logging: () => checkReady(logging), messages: () => checkReady(messages) },
     close: () => closeInReverse([logging, messages, journal]),
   };
@@ -76,6 +77,7 @@ async function openOverGrpc(settings: Settings, wrap: Wrap): Promise<Upstream & 
     journal,
     list: listOfTexts(journal, () => remote.texts()),
     tellsStatus: true,
+    tellsConflicts: false,
     checks: { logging: () => checkThere(journal) },
     close: () => journal.close(),
   };

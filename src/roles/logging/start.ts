@@ -45,7 +45,14 @@ export async function startLogging(
   try {
     const service = createLoggingService(journal, settings);
     const routes = loggingRoutes(service, journal, settings);
-    const server = await startServer({ host, port, routes, limits: settings, logger });
+    const server = await startServer({
+      host,
+      port,
+      routes,
+      limits: settings,
+      logger: logger.child({ service: 'logging' }),
+      toldCodes: ['conflict'],
+    });
     servers.push(server);
     const grpc = await startGrpc(settings, logger, service, journal);
     if (grpc) servers.push(grpc);
@@ -91,8 +98,10 @@ async function startGrpc(
     return await startGrpcListener(where, async () => {
       const { createGrpcServer } = await import('../../grpc/server.ts');
       const { loggingMethods } = await import('./rpc.ts');
-      const methods = loggingMethods(service, journal, { ...settings, groupMaxBytes }, logger);
-      return createGrpcServer({ methods, limits, logger });
+      const grpcLogger = logger.child({ service: 'logging' });
+      const own = { ...settings, groupMaxBytes };
+      const methods = loggingMethods(service, journal, own, grpcLogger);
+      return createGrpcServer({ methods, limits, logger: grpcLogger });
     });
   } catch (error) {
     if (grpcPort !== undefined || !isInUse(error)) throw error;

@@ -21,7 +21,13 @@ export async function startMessages(
       ? await openReplica(settings, logger, onFatal, things)
       : undefined;
     const routes = messagesRoutes(settings, source);
-    const server = await startServer({ host, port, routes, limits: settings, logger });
+    const server = await startServer({
+      host,
+      port,
+      routes,
+      limits: settings,
+      logger: logger.child({ service: 'messages' }),
+    });
     things.push(server);
     if (settings.follow && isSamePlace(settings.follow, server.url))
       throw selfError(settings.follow);
