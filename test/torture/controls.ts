@@ -54,3 +54,16 @@ export const forgetfulDedup: readonly Patch[] = [
       if (this.#insert.run(`,
   },
 ];
+
+/** Whoever waits behind a batch that got no answer in time is told that it was tried. */
+export const queueFailsWithBatch: readonly Patch[] = [
+  { find: 'overdueMs = 50', replace: 'overdueMs = void 0' },
+  {
+    find: 'for (const { reject } of batch) reject(error);',
+    replace: `const waited = toMlogError(error).code === 'deadline_exceeded' ? queue : [];
+      queue = queue.slice(waited.length);
+      for (const { messages } of waited) queueCount -= messages.length;
+      for (const { reject } of [...batch, ...waited]) reject(error);
+      gate.leave(waited.length);`,
+  },
+];

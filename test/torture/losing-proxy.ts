@@ -3,8 +3,11 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
-/** What a losing proxy has seen. */
-export type Losses = { calls: number; lost: number };
+/** What a losing proxy has seen: appends, lost replies, and how often each id was sent. */
+export type Losses = { calls: number; lost: number; sent: Map<string, number> };
+
+/** How a reply is lost: the connection is cut, or stays open without a word. */
+export type Loss = 'cut' | 'silent';
 
 /** A proxy that loses replies to appends; closing it cuts every connection. */
 export type LosingProxy = { url: string; losses: Losses; close: () => Promise<void> };
@@ -20,8 +23,9 @@ const lossesMaxCount = 2;
 export const startLosingProxy = async (
   targetUrl: string,
   isLost: () => boolean,
+  loss: Loss = 'cut',
 ): Promise<LosingProxy> => {
-  const losses: Losses = { calls: 0, lost: 0 };
+  const losses: Losses = { calls: 0, lost: 0, sent: new Map() };
   const lostTimes = new Map<string, number>();
   const agent = new http.Agent({ keepAlive: true });
 
@@ -39,12 +43,15 @@ export const startLosingProxy = async (
   ): Promise<void> => {
     const { method = '', url = '', headers } = request;
     const body = await buffer(request);
+    const ids = method === 'POST' ? idsOf(body) : [];
+    for (const id of ids) losses.sent.set(id, (losses.sent.get(id) ?? 0) + 1);
     const passed = http.request(targetUrl + url, { method, headers, agent });
     passed.end(body);
     const [reply] = (await once(passed, 'response')) as [http.IncomingMessage];
     const text = await buffer(reply);
-    if (method === 'POST' && mayLose(idsOf(body))) request.socket.destroy();
-    else response.writeHead(reply.statusCode ?? 502, reply.headers).end(text);
+    if (method === 'POST' && mayLose(ids)) {
+      if (loss === 'cut') request.socket.destroy();
+    } else response.writeHead(reply.statusCode ?? 502, reply.headers).end(text);
   };
 
   const server = http.createServer((request, response) => {

@@ -3,6 +3,8 @@ import { type Fate, startReferenceLogging } from '../support/reference.ts';
 import { readEntries } from '../support/writers.ts';
 import type { Patch } from './build.ts';
 import { openClients, types } from './clients.ts';
+import { queueFailsWithBatch } from './controls.ts';
+import { sendWhilePaused } from './paused-logging.ts';
 import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
 import { inScene, type Scene, type Server } from './scene.ts';
 
@@ -14,7 +16,7 @@ const slackMs = 1000;
 const createCounts = () =>
   createTally(
     ['failures', 'tries'],
-    ['wrong tries', 'other id', 'wrong gaps', 'wrong answers', 'too long', 'doubled'],
+    ['wrong tries', 'untried', 'other id', 'wrong gaps', 'wrong answers', 'too long', 'doubled'],
   );
 type Counts = ReturnType<typeof createCounts>;
 
@@ -50,7 +52,7 @@ const failures: readonly Failure[] = [
     attemptMs: 0,
   },
   { name: 'answers 400', fate: always({ status: 400 }), tries: 1, status: 400, attemptMs: 0 },
-  { name: 'answers 404', fate: always({ status: 404 }), tries: 1, status: 404, attemptMs: 0 },
+  { name: 'answers 404', fate: always({ status: 404 }), tries: 1, status: 502, attemptMs: 0 },
   {
     name: 'loses the first reply',
     fate: (n) => (n === 1 ? 'drop-reply' : 'store'),
@@ -70,7 +72,7 @@ const failures: readonly Failure[] = [
 /** A control needs no more than these to be caught. */
 const isTelling = ({ name }: Failure): boolean => ['answers 500', 'answers 400'].includes(name);
 
-const run = async ({ build, pick }: Scale): Promise<Outcome> => {
+const run = async ({ build, form, pick }: Scale): Promise<Outcome> => {
   const rounds = pick({ short: 1, full: 10, control: 1 });
   const tried = failures.filter(pick({ short: () => true, full: () => true, control: isTelling }));
   const tally = createCounts();
@@ -81,7 +83,15 @@ const run = async ({ build, pick }: Scale): Promise<Outcome> => {
       // One facade each, and all at once: most of the time is spent waiting.
       await Promise.all(ready.map((each) => tryOne(each, tally)));
     });
+    // By itself: its many messages would move the attempts of the others.
+    if (form !== 'control') await inScene(build, (scene) => tryPaused(scene, tally));
   }
+  return tally.outcome();
+};
+
+const runPaused = async ({ build }: Scale): Promise<Outcome> => {
+  const tally = createCounts();
+  await inScene(build, (scene) => tryPaused(scene, tally));
   return tally.outcome();
 };
 
@@ -164,6 +174,19 @@ const tryOne = async (ready: Ready, tally: Counts): Promise<void> => {
   if (new Set(stored).size !== stored.length) tally.found('doubled', `${name}: ${stored.join()}`);
 };
 
+/** Of many messages that wait for a stopped service, each was sent as often as its reply says. */
+const tryPaused = async (scene: Scene, tally: Counts): Promise<void> => {
+  const { waited, stored } = await sendWhilePaused(scene, attemptTimeoutMs);
+  const longestMs = 3 * attemptTimeoutMs + 2 * delayMs + 2 * slackMs;
+  for (const { status, text, tookMs, told, sent } of waited) {
+    tally.did('tries', sent);
+    if (status !== 500 || told !== 3) tally.found('wrong answers', `paused: ${status} ${text}`);
+    if (sent < told) tally.found('untried', `paused: sent ${sent} times, ${text}`);
+    if (tookMs > longestMs) tally.found('too long', `paused: ${tookMs} ms`);
+  }
+  if (new Set(stored).size !== stored.length) tally.found('doubled', `paused: ${stored.join()}`);
+};
+
 /** When the facade said that an attempt had failed; its diagnostics may come behind its reply. */
 const attemptTimes = async ({ child }: Server, wanted: number): Promise<number[]> => {
   const told = (): number[] =>
@@ -183,11 +206,18 @@ const atOnce: readonly Patch[] = [{ find: 'minTimeout: retryDelayMs', replace: '
 export const proof: Proof = {
   name: 'P6',
   promise: '3 attempts, 2 s apart, then an honest error',
-  crashModel: 'network refused, reset, silent, cut; a stopped process; replies of failure',
+  crashModel:
+    'network refused, reset, silent, cut; a stopped process, with 64 waiting; replies of failure',
   target: 'exactly 3 tries (1 on a 4xx), same id, gaps 2.0 ± 0.2 s, a bounded total',
   needs: [],
   run,
   controls: [
+    {
+      name: 'the queue fails with a silent batch',
+      catches: 'untried',
+      run: runPaused,
+      patches: queueFailsWithBatch,
+    },
     {
       name: 'no retry',
       catches: 'wrong tries',
