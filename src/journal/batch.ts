@@ -65,8 +65,7 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
     return inFlight < inFlightMax && inFlight + overdue < unansweredMax;
   }
 
-  function takeBatch(): Waiting[] {
-    const takesMany = journal.takesMany?.() ?? true;
+  function takeBatch(takesMany: boolean): Waiting[] {
     let count = 0;
     let bytes = 0;
     let size = 0;
@@ -107,23 +106,32 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
   }
 
   async function writeNext(): Promise<void> {
-    const batch = takeBatch();
-    const leave = enter();
-    schedule();
+    inFlight += 1;
+    let batch: Waiting[] | undefined;
+    let isAnswered = () => {};
     try {
-      settle(batch, await journal.append(batch.flatMap(({ messages }) => messages)));
+      const takesMany = journal.takesMany?.() ?? true;
+      // What waits stays together until it is known: with no service there, all of it fails at once.
+      batch = takeBatch(typeof takesMany === 'boolean' ? takesMany : await takesMany);
+      isAnswered = watch();
+      schedule();
+      if (batch.length > 0) settle(batch, await appendBatch(batch));
     } catch (error) {
-      fail(batch, error);
+      fail(batch ?? takeBatch(true), error);
     }
-    leave();
+    isAnswered();
+    inFlight -= 1;
     schedule();
   }
 
-  /** Counts a batch as in flight, and later as overdue, until it has left. */
-  function enter(): () => void {
+  function appendBatch(batch: readonly Waiting[]): Promise<AppendResult[]> {
+    return journal.append(batch.flatMap(({ messages }) => messages));
+  }
+
+  /** Counts a batch as overdue instead of in flight once it is, and until it is answered. */
+  function watch(): () => void {
     const { overdueMs } = options;
-    inFlight += 1;
-    if (overdueMs === undefined) return () => (inFlight -= 1);
+    if (overdueMs === undefined) return () => {};
     let isOverdue = false;
     const timer = setTimeout(() => {
       isOverdue = true;
@@ -133,8 +141,9 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
     }, overdueMs);
     return () => {
       clearTimeout(timer);
-      if (isOverdue) overdue -= 1;
-      else inFlight -= 1;
+      if (!isOverdue) return;
+      overdue -= 1;
+      inFlight += 1;
     };
   }
 

@@ -55,7 +55,7 @@ export function createFoundJournal(
   }
 
   return {
-    takesMany: () => found !== undefined && (found.takesMany?.() ?? true),
+    takesMany: () => (found ? takesMany(found) : findOnce().then(takesMany, rethrowUnsent)),
     append: (messages) => gate.pass(() => withFound((journal) => journal.append(messages))),
     async *read(range) {
       gate.check();
@@ -93,6 +93,10 @@ export function createFoundJournal(
 function isMisfit(error: unknown): boolean {
   const { isMisfit: isMarked, code } = toMlogError(error);
   return isMarked || code === 'unimplemented';
+}
+
+function takesMany(journal: Journal): boolean | Promise<boolean> {
+  return journal.takesMany?.() ?? true;
 }
 
 function rethrowUnsent(error: unknown): never {

@@ -74,9 +74,9 @@ export interface Journal {
   /**
    * Says whether appends of several callers may go as one. Not through a service that takes one
    * message a request: one without an answer would fail those behind it, which were never sent.
-   * Where it is absent, they may.
+   * Where it is absent, they may. Rejects where the service cannot be asked what it is.
    */
-  takesMany?(): boolean;
+  takesMany?(): boolean | Promise<boolean>;
 
   /**
    * Reads entries in order, a page at a time; pages are never empty. Leaving the loop early frees

@@ -118,6 +118,21 @@ describe('withBatch', () => {
     expect(batches).toEqual([['a'], ['b'], ['c']]);
   });
 
+  it('fails all that waits with one batch where the service cannot be asked what it is', async () => {
+    const { journal, batches } = heldJournal();
+    const failure = new MlogError('deadline_exceeded', 'No answer in time.', { isUnsent: true });
+    const asked: ((error: Error) => void)[] = [];
+    const takesMany = () => new Promise<boolean>((_, reject) => asked.push(reject));
+    const batched = withBatch({ ...journal, takesMany }, options);
+    const outcomes = Promise.allSettled(
+      ['a', 'b', 'c', 'd'].map((id) => batched.append([message(id)])),
+    );
+    await turn();
+    for (const reject of asked) reject(failure);
+    expect((await outcomes).map(({ status }) => status)).toEqual(Array(4).fill('rejected'));
+    expect(batches).toEqual([]);
+  });
+
   it('tells every waiting append when the outcome of its batch is unknown', async () => {
     const { journal, batches, letGo } = heldJournal(() => new MlogError('unavailable', 'gone'));
     const batched = withBatch(journal, options);

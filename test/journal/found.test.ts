@@ -78,9 +78,10 @@ describe('a journal whose service is found out', () => {
     expect(asked).toBe(2);
   });
 
-  it('joins appends only once it is known that the service takes many', async () => {
-    expect(journal.takesMany?.()).toBe(false);
-    await journal.append([message('a')]);
+  it('tells whether the service takes many messages at a time, once that is known', async () => {
+    failures = [new MlogError('unavailable', 'Reset.')];
+    await expect(journal.takesMany?.()).rejects.toMatchObject({ isUnsent: true });
+    expect(await journal.takesMany?.()).toBe(true);
     expect(journal.takesMany?.()).toBe(true);
     isReference = true;
     await journal.append([message('b')]);
