@@ -18,7 +18,7 @@ const meanings = {
   not_found: { http: 404, grpc: 'NOT_FOUND', exit: 1, retryable: false },
   method_not_allowed: { http: 405, grpc: 'UNIMPLEMENTED', exit: 4, retryable: false },
   not_acceptable: { http: 406, grpc: 'INVALID_ARGUMENT', exit: 4, retryable: false },
-  request_timeout: { http: 408, grpc: 'CANCELLED', exit: 4, retryable: false },
+  request_timeout: { http: 408, grpc: 'CANCELLED', exit: 3, retryable: true },
   headers_too_large: { http: 431, grpc: 'RESOURCE_EXHAUSTED', exit: 4, retryable: false },
   gone: { http: 410, grpc: 'OUT_OF_RANGE', exit: 6, retryable: false },
   too_large: { http: 413, grpc: 'RESOURCE_EXHAUSTED', exit: 4, retryable: false },

@@ -1,18 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
-import { mediaTypes, toMessageLine } from '../http/formats.ts';
+import { mediaTypes } from '../http/formats.ts';
 import { splitLines } from '../http/lines.ts';
+import { orderHeader } from '../http/order.ts';
+import { isNobodyError } from '../journal/no-answer.ts';
 import { createNotice } from '../journal/notice.ts';
 import type { RetryOptions } from '../journal/retry.ts';
-import type { Message } from '../message.ts';
 import { facadeError } from './facade-error.ts';
+import { inputMaxBytes, type Line } from './line-input.ts';
 import { remark } from './print.ts';
-
-/** A message and the line of the input that it stands in. */
-export interface Line extends Message {
-  readonly line: number;
-}
 
 /** What may become of a line. */
 export const outcomes = ['logged', 'duplicate', 'conflict', 'refused', 'unknown'] as const;
@@ -23,123 +20,195 @@ export type Outcome = (typeof outcomes)[number];
 /** Hears what became of a line. */
 export type Tell = (outcome: Outcome, fact: object) => Promise<unknown> | undefined;
 
-/** How many lines may be out without an answer. */
-const unansweredMaxCount = 10_000;
+/** What one request takes. nginx refuses a body of more than 1 MiB unless it is told otherwise. */
+const requestMaxCount = 10_000;
+const requestMaxBytes = 1_000_000;
 
-/** No line is longer, nor any answer to one. */
-export const lineMaxLength = 64 * 1024 * 1024;
+/** So much is read ahead while a request is under way. */
+const aheadMaxBytes = 2 * requestMaxBytes;
+
+const never = new AbortController().signal;
 
 /**
- * Sends groups of lines in one request, whose answers come while it is still written: so they are
- * stored in their order. When it breaks off, another one begins with the first line that got no
- * answer.
+ * Sends lines in their order: what has come while one request was under way makes up the next one,
+ * so nothing waits for more input, and no request is open while there is nothing to send. A request
+ * is complete before it is sent and its answers are read whole, which any proxy lets through. The
+ * next one begins when the outcome of each line before is known.
  */
 export class LineSender {
   readonly #client: HttpClient;
-  readonly #groups: AsyncIterator<Line[]>;
+  readonly #groups: AsyncIterable<Line[]>;
   readonly #tell: Tell;
-  readonly #answered = createNotice();
-  #unanswered: Line[] = [];
-  #next: Promise<IteratorResult<Line[]>> | undefined;
+  readonly #retrying: RetryOptions;
+  readonly #news = createNotice();
+  readonly #room = createNotice();
+  #waiting: Line[] = [];
+  #waitingBytes = 0;
+  #isEnded = false;
+  #requestMaxBytes = requestMaxBytes;
 
-  constructor(client: HttpClient, groups: AsyncGenerator<Line[]>, tell: Tell) {
+  constructor(
+    client: HttpClient,
+    groups: AsyncIterable<Line[]>,
+    { tell, ...retrying }: RetryOptions & { readonly tell: Tell },
+  ) {
     this.#client = client;
     this.#groups = groups;
     this.#tell = tell;
+    this.#retrying = retrying;
   }
 
-  /** What is out without an answer, in order. */
-  get unanswered(): readonly Line[] {
-    return this.#unanswered;
-  }
-
-  /** Sends all groups, or gives the error after which nothing more was sent. */
-  async sendAll({ attemptsMax, retryDelayMs }: RetryOptions): Promise<MlogError | undefined> {
-    let lost: MlogError | undefined;
-    for (let failures = 0; failures < attemptsMax;) {
-      const before = this.#answered.count;
-      if (failures > 0) await sleep(retryDelayMs);
-      try {
-        await this.#sendOnce();
-        return undefined;
-      } catch (thrown) {
-        lost = toMlogError(thrown);
-        if (!lost.retryable) throw lost;
-        failures = this.#answered.count > before ? 1 : failures + 1;
-        if (failures < attemptsMax) remark(`${lost.message} Sending again.`);
-      }
+  /**
+   * Sends all lines. Throws when it gave up, and then says from which line on nothing was stored, or
+   * what may be stored, which it told as `unknown` before; in either case nothing more was sent.
+   */
+  async sendAll(): Promise<void> {
+    const reading = this.#read();
+    // Told at the end: what was read before is sent.
+    reading.catch(() => {});
+    for (let lines = await this.#next(); lines.length > 0; lines = await this.#next()) {
+      await this.#settle(lines);
     }
-    return lost;
+    await reading;
   }
 
-  async #sendOnce(): Promise<void> {
-    const over = new AbortController();
+  async #read(): Promise<void> {
+    try {
+      for await (const group of this.#groups) {
+        this.#waiting = this.#waiting.length > 0 ? this.#waiting.concat(group) : group;
+        for (const { bytes } of group) this.#waitingBytes += bytes;
+        this.#news.give();
+        while (this.#waitingBytes > aheadMaxBytes) {
+          await this.#room.wait(this.#room.count, never);
+        }
+      }
+    } finally {
+      this.#isEnded = true;
+      this.#news.give();
+    }
+  }
+
+  /** Waits for lines and gives as many as one request takes; none at the end of the input. */
+  async #next(): Promise<Line[]> {
+    while (this.#waiting.length === 0 && !this.#isEnded) {
+      await this.#news.wait(this.#news.count, never);
+    }
+    const count = countOf(this.#waiting, this.#requestMaxBytes);
+    const lines = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    for (const { bytes } of lines) this.#waitingBytes -= bytes;
+    this.#room.give();
+    return lines;
+  }
+
+  /** Sends lines until the outcome of each is known, or the attempts are used up. */
+  async #settle(lines: readonly Line[]): Promise<void> {
+    const { attemptsMax, retryDelayMs } = this.#retrying;
+    let left = lines;
+    let mayBeStored = false;
+    for (let failures = 0; left.length > 0;) {
+      if (failures > 0) await sleep(retryDelayMs);
+      const part = left.slice(0, countOf(left, this.#requestMaxBytes));
+      const { unsettled, error } = await this.#sendOnce(part);
+      left = [...unsettled, ...left.slice(part.length)];
+      if (!error) continue;
+      if (error.code === 'too_large') {
+        left = await this.#makeSmaller(left, part.length, error);
+        continue;
+      }
+      failures = unsettled.length < part.length ? 1 : failures + 1;
+      mayBeStored ||= !isNobodyError(error) && !isRefusal(error);
+      if (!error.retryable || failures >= attemptsMax) {
+        throw mayBeStored ? await this.#giveUp(left, error) : notStoredError(left, error);
+      }
+      const hint = failures === 1 && isNobodyError(error) ? ` ${error.hint}` : '';
+      remark(`${error.message}${hint} Sending again.`);
+    }
+  }
+
+  /** A service on the way takes less than this; where it is one line, that line is refused. */
+  async #makeSmaller(
+    left: readonly Line[],
+    count: number,
+    error: MlogError,
+  ): Promise<readonly Line[]> {
+    if (count > 1) {
+      const bytes = left.slice(0, count).reduce((sum, line) => sum + line.bytes, 0);
+      this.#requestMaxBytes = Math.ceil(bytes / 2);
+      return left;
+    }
+    const { line, id } = left[0]!;
+    await this.#tell('refused', { line, id, status: 'refused', error: error.message });
+    return left.slice(1);
+  }
+
+  async #giveUp(lines: readonly Line[], error: MlogError): Promise<MlogError> {
+    for (const { line, id } of lines) await this.#tell('unknown', { line, id, status: 'unknown' });
+    const range = `${lines[0]!.line} to ${lines.at(-1)!.line}`;
+    const what = `The outcome of ${lines.length} lines, from ${range}, is unknown.`;
+    return new MlogError('outcome_unknown', `${error.message} ${what}`, {
+      hint:
+        'Lines behind them were not sent. Sent again under the same ids (--id, or ids in the ' +
+        'lines) all are stored once.',
+      cause: error,
+    });
+  }
+
+  /** Sends lines in one request; gives those without an outcome, and why they have none. */
+  async #sendOnce(
+    lines: readonly Line[],
+  ): Promise<{ unsettled: readonly Line[]; error?: MlogError }> {
     const unknown: Line[] = [];
+    let answered = 0;
     try {
       const stream = await this.#client.stream({
         method: 'POST',
         path: '/',
-        headers: { 'content-type': mediaTypes.ndjson },
-        body: this.#body(over.signal),
+        headers: { 'content-type': mediaTypes.ndjson, [orderHeader]: 'strict' },
+        body: Buffer.from(lines.map(({ json }) => json).join('')),
       });
       if (stream.status !== 200) {
         let text = '';
         for await (const chunk of stream.chunks) text += chunk;
         throw facadeError({ ...stream, text }, this.#client.url);
       }
-      for await (const answers of splitLines(stream.chunks, lineMaxLength)) {
-        await this.#take(answers.map(parseAnswer), unknown);
-        this.#answered.give();
+      for await (const texts of splitLines(stream.chunks, inputMaxBytes)) {
+        const answers = texts.map(parseAnswer);
+        const asked = lines.slice(answered, answered + answers.length);
+        this.#check(answers, asked);
+        for (const [index, line] of asked.entries()) {
+          answered += 1;
+          const answer = answers[index]!;
+          if (answer.status === 'unknown') unknown.push(line);
+          else {
+            const telling = this.#tell(answer.status, { ...answer, line: line.line });
+            if (telling) await telling;
+          }
+        }
       }
-    } finally {
-      over.abort();
-      this.#unanswered = [...unknown, ...this.#unanswered];
+    } catch (thrown) {
+      return { unsettled: [...unknown, ...lines.slice(answered)], error: toMlogError(thrown) };
     }
-    if (this.#unanswered.length > 0) {
-      throw new MlogError('unavailable', 'The facade knows no outcome yet.');
-    }
+    const unsettled = [...unknown, ...lines.slice(answered)];
+    if (unsettled.length === 0) return { unsettled };
+    const error = new MlogError('unavailable', 'The facade knows no outcome yet.');
+    return { unsettled, error };
   }
 
-  /** Takes the answers to the first lines that have none. */
-  async #take(answers: readonly Partial<Answer>[], unknown: Line[]): Promise<void> {
-    const isStrange = answers.some(({ status }) => !outcomes.includes(status!));
-    if (isStrange || answers.length > this.#unanswered.length) {
-      const error = `What answers at ${this.#client.url} is no facade.`;
-      throw new MlogError('failed_precondition', error);
-    }
-    const lines = this.#unanswered.splice(0, answers.length);
-    for (const [index, answer] of (answers as readonly Answer[]).entries()) {
-      const line = lines[index]!;
-      if (answer.status === 'unknown') unknown.push(line);
-      else {
-        const telling = this.#tell(answer.status, { ...answer, line: line.line });
-        if (telling) await telling;
-      }
-    }
-  }
-
-  async *#body(over: AbortSignal): AsyncGenerator<Uint8Array> {
-    if (this.#unanswered.length > 0) yield encodeLines(this.#unanswered);
-    for (;;) {
-      const seen = this.#answered.count;
-      if (this.#unanswered.length >= unansweredMaxCount) {
-        await this.#answered.wait(seen, over);
-      } else {
-        // Read once, whichever request it goes out with.
-        this.#next ??= this.#groups.next();
-        const { value: group, done } = await this.#next;
-        if (over.aborted || done) return;
-        this.#next = undefined;
-        this.#unanswered.push(...group);
-        yield encodeLines(group);
-      }
-      if (over.aborted) return;
-    }
+  /** Believes answers only where each is one, to a line that was sent. */
+  #check(answers: readonly Partial<Answer>[], lines: readonly Line[]): asserts answers is Answer[] {
+    const fits = answers.every(
+      ({ status, id }, index) =>
+        outcomes.includes(status!) && (id === undefined || id === lines[index]?.id),
+    );
+    if (fits && answers.length === lines.length) return;
+    throw new MlogError('failed_precondition', `What answers at ${this.#client.url} is no facade.`);
   }
 }
 
 interface Answer {
   readonly status: Outcome;
+  readonly id?: string;
 }
 
 function parseAnswer(text: string): Partial<Answer> {
@@ -150,6 +219,25 @@ function parseAnswer(text: string): Partial<Answer> {
   }
 }
 
-function encodeLines(lines: readonly Line[]): Uint8Array {
-  return Buffer.from(lines.map(toMessageLine).join(''));
+/** How many of the first lines one request takes: at least one. */
+function countOf(lines: readonly Line[], maxBytes: number): number {
+  let bytes = 0;
+  let count = 0;
+  while (count < Math.min(lines.length, requestMaxCount)) {
+    bytes += lines[count]!.bytes;
+    if (bytes > maxBytes && count > 0) break;
+    count += 1;
+  }
+  return count;
+}
+
+/** Says whether a whole request was refused, so that nothing of it is stored. */
+function isRefusal({ httpStatus, retryable }: MlogError): boolean {
+  return httpStatus >= 400 && httpStatus < 500 && !retryable;
+}
+
+function notStoredError([first]: readonly Line[], error: MlogError): MlogError {
+  const { code, message, hint, cause } = error;
+  const what = `Line ${first!.line} and those behind it were not stored.`;
+  return new MlogError(code, `${message} ${what}`, { hint, cause });
 }

@@ -94,9 +94,10 @@ function watchBodies(): void {
 const pieceMaxBytes = 256 * 1024;
 
 /**
- * Gives a request body of any length in pieces, what has come so far in each, and ends early when
- * the server stops. Throws as `readBody` does; here the time is what may pass until the next piece,
- * not counting what the reader takes for the last one.
+ * Gives a request body of any length in pieces, what has come so far in each. It returns where the
+ * body ended, and throws where it was cut off, once what came before was taken: as `readBody` does,
+ * and `unavailable` when the server stops. Here the time is what may pass until the next piece, not
+ * counting what the reader takes for the last one.
  */
 export async function* streamBody(
   request: IncomingMessage,
@@ -104,7 +105,7 @@ export async function* streamBody(
 ): AsyncGenerator<Buffer> {
   checkEncoding(request);
   const gathered = new GatheredBytes();
-  let isEnded = stopping.aborted;
+  let isEnded = false;
   let error: MlogError | undefined;
   let wake = () => {};
   const late = {
@@ -113,7 +114,7 @@ export async function* streamBody(
   };
 
   function fail(reason: MlogError): void {
-    error = reason;
+    error ??= reason;
     wake();
   }
   function onData(chunk: Buffer): void {
@@ -128,10 +129,15 @@ export async function* streamBody(
   function onClose(): void {
     if (!isEnded) fail(goneError());
   }
+  function onStop(): void {
+    request.off('data', onData);
+    if (!isEnded) fail(stoppingError());
+  }
 
   watchBodies();
   request.on('data', onData).on('end', onEnd).on('close', onClose);
-  stopping.addEventListener('abort', onEnd);
+  stopping.addEventListener('abort', onStop);
+  if (stopping.aborted) onStop();
   try {
     for (;;) {
       if (gathered.length === 0 && !isEnded && !error) {
@@ -140,14 +146,15 @@ export async function* streamBody(
         await new Promise<void>((resolve) => (wake = resolve));
         bodies.delete(late);
       }
-      if (error) throw error;
-      if (stopping.aborted || gathered.length === 0) return;
-      const piece = gathered.take();
-      request.resume();
-      yield piece;
+      if (gathered.length > 0) {
+        const piece = gathered.take();
+        request.resume();
+        yield piece;
+      } else if (error) throw error;
+      else if (isEnded) return;
     }
   } finally {
-    stopping.removeEventListener('abort', onEnd);
+    stopping.removeEventListener('abort', onStop);
     // What still comes is dropped; the connection has a reply to carry.
     request.off('data', onData).off('end', onEnd).off('close', onClose).resume();
     gathered.drop();
@@ -164,6 +171,12 @@ function checkEncoding(request: IncomingMessage): void {
 
 function goneError(): MlogError {
   return new MlogError('cancelled', 'The client went away before the end of its request.');
+}
+
+function stoppingError(): MlogError {
+  return new MlogError('unavailable', 'The service is stopping.', {
+    hint: 'What has no answer was not taken; send it again.',
+  });
 }
 
 function timeoutError(message: string): MlogError {

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import request from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { MlogError } from '../errors.ts';
@@ -20,9 +19,8 @@ export interface HttpRequestOptions {
   readonly body?: string | Uint8Array;
 }
 
-/** One request whose reply flows, perhaps while the request still does. */
-export interface HttpStreamOptions extends Omit<HttpRequestOptions, 'body'> {
-  readonly body?: AsyncIterable<Uint8Array>;
+/** One request whose reply flows. */
+export interface HttpStreamOptions extends HttpRequestOptions {
   /** How long a stream may be silent between two pieces; as long as a request if not said. */
   readonly silenceMaxMs?: number;
 }
@@ -86,7 +84,7 @@ export function openHttpClient(url: string, { timeoutMs }: HttpClientOptions): H
           method,
           path: base + path,
           headers,
-          ...(body && { body: Readable.from(body) }),
+          ...(body !== undefined && { body }),
           bodyTimeout: silenceMaxMs,
         });
         const chunks = decode(reply.body, url);

@@ -147,7 +147,7 @@ function* memberNames(text: string): Generator<string> {
 }
 
 /**
- * Reads lines of JSON objects, skipping blank lines. Throws `invalid_argument` naming the line, and
+ * Reads lines of JSON objects, skipping blank lines and a byte order mark at the start. Throws `invalid_argument` naming the line, and
  * `too_large` beyond `maxCount` of them.
  */
 export function parseNdjson<T>(
@@ -156,7 +156,10 @@ export function parseNdjson<T>(
   parseFields: (fields: Fields) => T,
 ): T[] {
   const parsed: T[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
     if (line.trim() === '') continue;
     if (parsed.length === maxCount) {
       throw new MlogError('too_large', `More than ${maxCount} lines in one request.`, {

@@ -1,11 +1,13 @@
 import { isUtf8 } from 'node:buffer';
+import { MlogError } from '../errors.ts';
 import { overloadedError } from './body.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
 
 /**
- * Cuts flowing text into its lines; a last line without a newline counts too. A line beyond
- * `lineMaxLength` comes cut one character past it, so memory stays bounded and its reader can see
- * that it is too long.
+ * Cuts the flowing text of a reply into its lines. A line beyond `lineMaxLength` comes cut one
+ * character past it, so memory stays bounded and its reader can see that it is too long. A service
+ * ends every line with a newline: text behind the last one means that the reply was cut off, even
+ * where the connection looks as if it had ended, and throws `unavailable`.
  */
 export async function* splitLines(
   chunks: AsyncIterable<string>,
@@ -18,41 +20,60 @@ export async function* splitLines(
     rest = cut(lines.pop()!, lineMaxLength);
     if (lines.length > 0) yield lines.map((line) => cut(line, lineMaxLength));
   }
-  if (rest) yield [rest];
+  if (rest) throw new MlogError('unavailable', 'The reply broke off in the middle of a line.');
 }
 
 function cut(line: string, lineMaxLength: number): string {
   return line.length > lineMaxLength ? line.slice(0, lineMaxLength + 1) : line;
 }
 
+/** What the lines of a sender are held to. */
+export interface LineLimits {
+  readonly lineMaxBytes: number;
+  /** What all unfinished lines and bodies of this process may hold together; no bound if not said. */
+  readonly heldMaxBytes?: number;
+}
+
 /**
- * Cuts flowing bytes into lines of text as `splitLines` does; a line that is not UTF-8 comes as
- * undefined, and the others do not suffer from it. Throws `overloaded` where an unfinished line
- * finds no room beside all other bodies, which may hold `heldMaxBytes` together.
+ * Cuts the flowing bytes of a sender into lines of text. A last line without a newline counts too
+ * where the chunks return; where they throw, it was cut off and is left out. A line that is not
+ * UTF-8 comes as undefined and one beyond `lineMaxBytes` comes cut one character past it; the others
+ * do not suffer from it. A byte order mark at the very start is nothing. Throws `overloaded` where an
+ * unfinished line finds no room beside all others.
  */
 export async function* splitBytes(
   chunks: AsyncIterable<Buffer>,
-  { lineMaxBytes, heldMaxBytes }: { lineMaxBytes: number; heldMaxBytes: number },
+  { lineMaxBytes, heldMaxBytes = Infinity }: LineLimits,
 ): AsyncGenerator<(string | undefined)[]> {
   const rest = new GatheredBytes();
+  let isFirst = true;
+
+  function decode(bytes: Buffer): (string | undefined)[] {
+    const lines = decodeLines(bytes, lineMaxBytes);
+    if (isFirst && lines[0]?.startsWith(byteOrderMark)) lines[0] = lines[0].slice(1);
+    isFirst = false;
+    return lines;
+  }
+
   try {
     for await (const chunk of chunks) {
       const end = chunk.lastIndexOf(newline) + 1;
       if (end > 0) {
         rest.add(chunk.subarray(0, end - 1));
-        yield decodeLines(rest.take(), lineMaxBytes);
+        yield decode(rest.take());
       }
       // What is beyond the limit is dropped, but for the one byte that tells of it.
       const more = chunk.subarray(end, end + lineMaxBytes + 1 - rest.length);
       if (!rest.hasRoomFor(more.length, heldMaxBytes)) throw overloadedError();
       rest.add(more);
     }
-    if (rest.length > 0) yield decodeLines(rest.take(), lineMaxBytes);
+    if (rest.length > 0) yield decode(rest.take());
   } finally {
     rest.drop();
   }
 }
 
+const byteOrderMark = '\uFEFF';
 const newline = 0x0a;
 
 function decodeLines(bytes: Buffer, lineMaxBytes: number): (string | undefined)[] {
@@ -67,7 +88,9 @@ function decodeLines(bytes: Buffer, lineMaxBytes: number): (string | undefined)[
     const found = bytes.indexOf(newline, from);
     const end = found < 0 ? bytes.length : found;
     const line = bytes.subarray(from, Math.min(end, from + lineMaxBytes + 1));
-    lines.push(isUtf8(line) ? line.toString() : undefined);
+    // The cut of one that is too long may go through a character.
+    if (line.length > lineMaxBytes) lines.push(line.toString('latin1'));
+    else lines.push(isUtf8(line) ? line.toString() : undefined);
     from = end + 1;
   }
   return lines;

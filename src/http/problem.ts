@@ -80,6 +80,8 @@ function codeOfStatus(status: number): Code {
       return 'forbidden';
     case 404:
       return 'not_found';
+    case 408:
+      return 'request_timeout';
     case 410:
       return 'gone';
     case 413:

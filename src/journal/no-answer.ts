@@ -1,4 +1,4 @@
-import { MlogError } from '../errors.ts';
+import { hasErrno, MlogError } from '../errors.ts';
 
 /** The error for a service that says nothing for too long, over any wire. */
 export function silentError(url: string, cause?: unknown): MlogError {
@@ -8,9 +8,14 @@ export function silentError(url: string, cause?: unknown): MlogError {
 /** The error for an address at which there is no service. */
 export function nobodyError(url: string, cause?: unknown): MlogError {
   return new MlogError('unavailable', `Nothing listens at ${url}.`, {
-    hint: 'Is it started, and is that its address?',
+    hint: 'Is it started? `mlog serve` starts it. Is that its address?',
     cause,
   });
+}
+
+/** Says whether an attempt failed before it sent anything, because nothing listens there. */
+export function isNobodyError({ cause }: MlogError): boolean {
+  return hasErrno(cause, 'ECONNREFUSED');
 }
 
 /** The error for an address whose host has no place. */

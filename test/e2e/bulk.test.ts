@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { beforeEach, expect, test } from 'vitest';
 import { request } from '../support/http.ts';
@@ -146,4 +147,49 @@ test('a stream that is cut leaves what was answered stored, and the service aliv
   const after = await sendLines(facade.url, [lineOf({ id: 'd', txt: 'four' })]);
   expect(after).toStrictEqual([{ id: 'd', seq: 3, status: 'logged' }]);
   expect(await readEntries(logging.url)).toMatchObject([{ id: 'a' }, { id: 'b' }, { id: 'd' }]);
+});
+
+test('a stop answers the whole lines that were read and refuses none of which half was read', async () => {
+  const { facade, logging } = await sandbox.serveAll();
+  const stream = openStream(facade.url);
+  stream.write(lineOf({ id: 'a', txt: 'one' }) + '{"id":"b","txt":"tw');
+  expect(await stream.next()).toMatchObject({ id: 'a', status: 'logged' });
+  const ended = facade.kill('SIGTERM');
+  // The reply ends, and it ends as a whole one: a broken connection would throw here.
+  expect(await stream.next()).toBeUndefined();
+  expect(await ended).toStrictEqual({ code: 0, signal: null });
+  const again = await sandbox.serve('logging');
+  expect(await readEntries(again.url)).toMatchObject([{ id: 'a', txt: 'one' }]);
+  expect(logging.stderr()).not.toContain('"level":"error"');
+});
+
+test('a stop before any line is whole is told as a service that stops', async () => {
+  const { facade } = await sandbox.serveAll();
+  const { hostname, port } = new URL(facade.url);
+  const socket = connect(Number(port), hostname);
+  sandbox.defer(() => socket.destroy());
+  let said = '';
+  socket.setEncoding('utf8').on('data', (piece: string) => (said += piece));
+  const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n';
+  socket.write(`${head}Content-Length: 100\r\nExpect: 100-continue\r\n\r\n{"txt":"tw`);
+  await expect.poll(() => said).toContain(' 100 Continue');
+  await facade.kill('SIGTERM');
+  expect(said).toMatch(/\r\n\r\nHTTP\/1.1 503 [^]*The service is stopping\./);
+  expect(said).not.toContain('refused');
+});
+
+test('a byte order mark and CRLF do not spoil lines, at the facade or below', async () => {
+  const { facade, logging } = await sandbox.serveAll();
+  const body = (id: string) =>
+    `\uFEFF{"id":"${id}","txt":"one"}\r\n{"id":"${id}2","txt":"two"}\r\n`;
+  for (const url of [facade.url, `${logging.url}/logging`]) {
+    const reply = await request(url, { method: 'POST', headers: type, body: body(url) });
+    expect(reply.text.match(/"status":"logged"/g)).toHaveLength(2);
+  }
+  expect((await readEntries(logging.url)).map(({ txt }) => txt)).toEqual([
+    'one',
+    'two',
+    'one',
+    'two',
+  ]);
 });

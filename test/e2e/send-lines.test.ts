@@ -23,13 +23,13 @@ describe('mlog send --lines', () => {
   const textsOf = async (): Promise<string[]> =>
     (await readEntries(services.logging.url)).map(({ txt }) => txt);
 
-  test('sends each line of stdin as it is, in order, and leaves out empty ones', async () => {
-    const input = 'first\n\n  second ünï🙂\r\n{"txt":"third"}\nlast without a newline';
+  test('sends each line of stdin in order, and leaves out empty ones, CRs and a byte order mark', async () => {
+    const input = '\uFEFFfirst\n\r\n\n  second ünï🙂\r\n{"txt":"third"}\nlast without a newline';
     const run = await sandbox.run(['send', '--lines'], { env, input });
     expect(run).toMatchObject({ code: 0, stdout: '', stderr: '4 logged\n' });
     expect(await textsOf()).toEqual([
       'first',
-      '  second ünï🙂\r',
+      '  second ünï🙂',
       '{"txt":"third"}',
       'last without a newline',
     ]);
@@ -68,6 +68,7 @@ describe('mlog send --lines', () => {
     const run = await sandbox.run(['send', '--ndjson', '--json'], { env, input });
     expect(run.code).toBe(5);
     expect(run.stderr).toContain('Line 2 is refused: This is not JSON.');
+    expect(run.stderr).toContain('Line 3 conflicts: a has another text.');
     expect(run.stderr).toContain('2 logged, 1 conflict, 1 refused');
     const answers = run.stdout
       .trimEnd()
@@ -82,6 +83,16 @@ describe('mlog send --lines', () => {
       [4, 'logged'],
     ]);
     expect(await textsOf()).toEqual(['one', 'two']);
+  });
+
+  test('tells a line that is not UTF-8 by its number, and stores the others', async () => {
+    const texts = Array.from({ length: 5_000 }, (_, index) => `line ${index + 1}`);
+    const bytes = Buffer.from(texts.join('\n'));
+    bytes[bytes.indexOf('line 3500')] = 0xe9;
+    const run = await sandbox.run(['send', '--lines'], { env, input: bytes });
+    expect(run).toMatchObject({ code: 4 });
+    expect(run.stderr).toMatch(/^Line 3500 is refused: It is not valid UTF-8\.\n4999 logged, 1 r/);
+    expect(await textsOf()).toEqual(texts.filter((text) => text !== 'line 3500'));
   });
 
   test('sends again what got no answer, and doubles nothing', async () => {

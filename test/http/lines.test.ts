@@ -18,6 +18,39 @@ test('bytes have lines of text, but for those that are not UTF-8', async () => {
     splitBytes(inBuffers(Buffer.from(`${'x'.repeat(50)}\nb\n`), 7), limits(10)),
   );
   expect(long.map((line) => line?.length)).toEqual([11, 1]);
+  const cut = await collect(
+    splitBytes(inBuffers(Buffer.from(`${'é'.repeat(50)}\n\xff\n`), 7), limits(10)),
+  );
+  expect(cut[0]!.length).toBeGreaterThan(10);
+});
+
+test('a byte order mark is nothing at the start of the bytes, and text elsewhere', async () => {
+  const whole = Buffer.from('\uFEFFa\n\uFEFFb\n');
+  for (const size of [1, 2, 100]) {
+    expect(await collect(splitBytes(inBuffers(whole, size), limits(100)))).toEqual([
+      'a',
+      '\uFEFFb',
+    ]);
+  }
+});
+
+test('a line that was cut off with the bytes is left out, and the cut is told', async () => {
+  const cutOff = async function* () {
+    yield Buffer.from('whole\nha');
+    yield Buffer.from('lf');
+    throw new Error('cut off');
+  };
+  const lines: (string | undefined)[] = [];
+  const reading = (async () => {
+    for await (const some of splitBytes(cutOff(), limits(100))) lines.push(...some);
+  })();
+  await expect(reading).rejects.toThrow('cut off');
+  expect(lines).toEqual(['whole']);
+});
+
+test('a reply that ends in the middle of a line was cut off', async () => {
+  const reading = collect(splitLines(inPieces('{"a":1}\n{"a":', []), 100));
+  await expect(reading).rejects.toMatchObject({ code: 'unavailable' });
 });
 
 test('a line without an end is refused where it finds no room', async () => {
@@ -35,7 +68,9 @@ test('text is cut into the same lines however it comes in pieces', async () => {
   const lines = ['{"txt":"a"}', '', '😀', 'last'];
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(20)), async (cuts) => {
-      expect(await collect(splitLines(inPieces(lines.join('\n'), cuts), 100))).toEqual(lines);
+      expect(await collect(splitLines(inPieces(`${lines.join('\n')}\n`, cuts), 100))).toEqual(
+        lines,
+      );
     }),
   );
 });

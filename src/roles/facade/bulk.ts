@@ -8,6 +8,8 @@ export interface BulkLimits {
   readonly batchMaxCount: number;
   readonly batchMaxBytes: number;
   readonly lineMaxLength: number;
+  /** Behind a message whose outcome is unknown nothing is sent: the rest is answered `unknown`. */
+  readonly isOrderStrict: boolean;
 }
 
 /** A line that is on its way, or the answer to one that was refused. */
@@ -26,10 +28,11 @@ export async function* sendLines(
   limits: BulkLimits,
 ): AsyncGenerator<string> {
   const groups = groupLines(lines, service, limits);
+  const sender = new GroupSender(service, limits);
   let next = groups.next();
   try {
     for (let found = await next; !found.done; found = await next) {
-      const answered = sendGroup(found.value, service);
+      const answered = sender.send(found.value);
       // In a later turn: the group is on its way before the next one takes this thread.
       next = new Promise<void>((resolve) => setImmediate(resolve)).then(() => groups.next());
       // Told when it is awaited.
@@ -43,7 +46,7 @@ export async function* sendLines(
 
 /**
  * Cuts lines into groups. One that is not full goes on when no more lines are there: its sender may
- * be waiting for the answers.
+ * be waiting for the answers. So does one behind which the lines were cut off.
  */
 async function* groupLines(
   lines: AsyncIterable<readonly (string | undefined)[]>,
@@ -66,7 +69,14 @@ async function* groupLines(
     for (;;) {
       const next = source.next();
       if (group.length > 0 && !(await isThereAtOnce(next))) yield take();
-      const { value: some, done } = await next;
+      let found: Awaited<typeof next>;
+      try {
+        found = await next;
+      } catch (error) {
+        if (group.length > 0) yield take();
+        throw error;
+      }
+      const { value: some, done } = found;
       if (done) break;
       for (const text of some) {
         number += 1;
@@ -107,32 +117,48 @@ function parseLine(
   }
 }
 
-async function sendGroup(group: readonly Line[], service: FacadeService): Promise<string> {
-  const sent = group.filter((line) => 'message' in line);
-  const answers = sent.length > 0 ? await sendMessages(sent, service) : [];
-  const next = answers.values();
-  return group.map((line) => ('answer' in line ? line.answer : next.next().value)).join('');
-}
-
 type SentLine = Extract<Line, { message: Message }>;
 
-async function sendMessages(lines: readonly SentLine[], service: FacadeService): Promise<string[]> {
-  try {
-    const results = await service.sendAll(lines.map(({ message }) => message));
-    return results.map(toResultLine);
-  } catch (thrown) {
-    const error = toMlogError(thrown);
-    const isRefusal = error.code === 'invalid_argument' || error.code === 'too_large';
-    if (isRefusal && lines.length > 1) {
-      // One of them is refused below; alone, each gets its own answer.
-      const answers: string[] = [];
-      for (const line of lines) answers.push(...(await sendMessages([line], service)));
-      return answers;
-    }
-    return lines.map(({ line, message: { id } }) =>
-      isRefusal ? refusedLine(line, error) : toJsonLine({ line, id, status: 'unknown' }),
-    );
+/** Sends the groups of one request, one behind the other. */
+class GroupSender {
+  readonly #service: FacadeService;
+  readonly #isOrderStrict: boolean;
+  #isHeld = false;
+
+  constructor(service: FacadeService, { isOrderStrict }: BulkLimits) {
+    this.#service = service;
+    this.#isOrderStrict = isOrderStrict;
   }
+
+  async send(group: readonly Line[]): Promise<string> {
+    const sent = group.filter((line) => 'message' in line);
+    const answers = sent.length > 0 ? await this.#sendMessages(sent) : [];
+    const next = answers.values();
+    return group.map((line) => ('answer' in line ? line.answer : next.next().value)).join('');
+  }
+
+  async #sendMessages(lines: readonly SentLine[]): Promise<string[]> {
+    if (this.#isHeld) return lines.map(unknownLine);
+    try {
+      const results = await this.#service.sendAll(lines.map(({ message }) => message));
+      return results.map(toResultLine);
+    } catch (thrown) {
+      const error = toMlogError(thrown);
+      const isRefusal = error.code === 'invalid_argument' || error.code === 'too_large';
+      if (isRefusal && lines.length > 1) {
+        // One of them is refused below; alone, each gets its own answer.
+        const answers: string[] = [];
+        for (const line of lines) answers.push(...(await this.#sendMessages([line])));
+        return answers;
+      }
+      this.#isHeld ||= this.#isOrderStrict && !isRefusal;
+      return isRefusal ? lines.map(({ line }) => refusedLine(line, error)) : lines.map(unknownLine);
+    }
+  }
+}
+
+function unknownLine({ line, message: { id } }: SentLine): string {
+  return toJsonLine({ line, id, status: 'unknown' });
 }
 
 function refusedLine(line: number, error: unknown): string {

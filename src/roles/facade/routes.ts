@@ -11,6 +11,7 @@ import {
   type Fields,
 } from '../../http/formats.ts';
 import { splitBytes } from '../../http/lines.ts';
+import { orderHeader } from '../../http/order.ts';
 import { healthRoutes, type Check } from '../../http/health.ts';
 import { readIdempotencyKey } from '../../http/idempotency-key.ts';
 import { parseListing, replyToListing, type Listing } from '../../http/listing.ts';
@@ -73,7 +74,9 @@ export function facadeRoutes(
       lineMaxBytes: bodyMaxBytes,
       heldMaxBytes: heldMaxBytesOf(oneBody),
     });
-    const body = sendLines(lines, service, { ...limits, lineMaxLength: bodyMaxBytes });
+    const isOrderStrict = raw.headers[orderHeader] === 'strict';
+    const bounds = { ...limits, lineMaxLength: bodyMaxBytes, isOrderStrict };
+    const body = endWell(sendLines(lines, service, bounds), stopping);
     return { status: 200, type: mediaTypes.ndjson, body };
   }
 
@@ -92,6 +95,25 @@ export function facadeRoutes(
       }),
     },
   };
+}
+
+/**
+ * Ends a reply that has begun as a whole one when the server stops: a line without an answer was not
+ * taken.
+ */
+async function* endWell(
+  answers: AsyncIterable<string>,
+  stopping: AbortSignal,
+): AsyncGenerator<string> {
+  let hasBegun = false;
+  try {
+    for await (const answer of answers) {
+      hasBegun = true;
+      yield answer;
+    }
+  } catch (error) {
+    if (!hasBegun || !stopping.aborted) throw error;
+  }
 }
 
 /** A repeat is answered as the first one was; a header tells that it is one. */

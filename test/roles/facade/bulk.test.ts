@@ -6,7 +6,12 @@ import { sendLines } from '../../../src/roles/facade/bulk.ts';
 import { createFacadeService } from '../../../src/roles/facade/service.ts';
 import { openMemoryJournal } from '../../../src/store/memory.ts';
 
-const limits = { batchMaxCount: 4, batchMaxBytes: 10_000, lineMaxLength: 1_000 };
+const limits = {
+  batchMaxCount: 4,
+  batchMaxBytes: 10_000,
+  lineMaxLength: 1_000,
+  isOrderStrict: false,
+};
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -101,6 +106,50 @@ describe('sendLines', () => {
     expect((await answers.next()).value).toContain('"id":"4"');
     await expect(answers.next()).rejects.toMatchObject({ code: 'cancelled' });
   });
+
+  it('answers the whole lines that came before their end was cut off', async () => {
+    // eslint-disable-next-line typescript/require-await
+    const pieces = async function* () {
+      yield linesOf(1, 2);
+      throw new MlogError('unavailable', 'The service is stopping.');
+    };
+    const answers = sendLines(pieces(), serviceOf(), limits);
+    expect((await answers.next()).value).toContain('"id":"2"');
+    await expect(answers.next()).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  it.each([
+    [true, ['1', '5'], 'unknown'],
+    [false, ['1', '5', '9'], 'logged'],
+  ])(
+    'with strict order %s sends the groups that begin with %j',
+    async (isOrderStrict, firsts, last) => {
+      // eslint-disable-next-line typescript/require-await
+      const pieces = async function* () {
+        for (const from of [1, 5, 9]) yield linesOf(from, from + 3);
+      };
+      const memory = openMemoryJournal();
+      const append: Journal['append'] = async (messages) => {
+        groups.push(messages.map(({ id }) => id));
+        if (messages[0]!.id === '5') throw new MlogError('outcome_unknown', 'No reply.');
+        return await memory.append(messages);
+      };
+      const service = createFacadeService({ ...memory, append }, { txtMaxBytes: 1_000 });
+      const statuses: string[] = [];
+      for await (const text of sendLines(pieces(), service, { ...limits, isOrderStrict })) {
+        const answers = text
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as object);
+        statuses.push(...answers.map((answer) => (answer as { status: string }).status));
+      }
+      expect(groups.map(([id]) => id)).toEqual(firsts);
+      expect(statuses.slice(4)).toEqual([
+        ...Array.from({ length: 4 }, () => 'unknown'),
+        ...Array.from({ length: 4 }, () => last),
+      ]);
+    },
+  );
 
   it('lets go of its source when nobody wants more answers', async () => {
     let isLeft = false;

@@ -1,0 +1,124 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { hasErrno, MlogError, toMlogError } from '../errors.ts';
+import { parseJson, toMessageLine, type Fields } from '../http/formats.ts';
+import { splitBytes } from '../http/lines.ts';
+import { createId, parseMessage } from '../message.ts';
+
+/** A line of the input that is a message. */
+export interface Line {
+  /** The number of the line, from 1 on. */
+  readonly line: number;
+  readonly id: string;
+  /** The message as a line of NDJSON. */
+  readonly json: string;
+  /** The size of that in UTF-8. */
+  readonly bytes: number;
+}
+
+/** What the lines are read from, and what they are. */
+export interface LineInputOptions {
+  /** The file to read; stdin where there is none or it is `-`. */
+  readonly file?: string;
+  /** Lines are JSON objects with `txt` and perhaps `id`, not texts. */
+  readonly ndjson?: boolean;
+  /** The n-th line gets this id and `-n`, so that a rerun stores nothing twice. */
+  readonly id?: string;
+}
+
+/** Who hears of the input beside its reader. */
+export interface LineInputEvents {
+  /** Hears of a line that cannot be a message. */
+  readonly refuse: (line: number, error: MlogError) => Promise<void>;
+  /** Once aborted, what was read is given and nothing more is read. */
+  readonly stopping: AbortSignal;
+}
+
+/** No line is longer, nor any text that is read whole. */
+export const inputMaxBytes = 64 * 1024 * 1024;
+
+/**
+ * Reads the input in groups of messages, as many as one read brought. LF and CRLF end a line, a byte
+ * order mark at the start of the input is nothing, and an empty line is no message. Each message has
+ * its id from here on. Throws `usage` where the input cannot be read.
+ */
+export async function* readLines(
+  { file = '-', ndjson, id: prefix }: LineInputOptions,
+  { refuse, stopping }: LineInputEvents,
+): AsyncGenerator<Line[]> {
+  let line = 0;
+
+  function parse(text: string | undefined): Line {
+    if (text === undefined) throw new MlogError('invalid_argument', 'It is not valid UTF-8.');
+    // Such a line comes cut: what there is of it is not the text.
+    if (text.length > inputMaxBytes) throw new MlogError('too_large', 'It is too long.');
+    const fields: Fields = ndjson ? parseJson(text) : { txt: text };
+    const id = fields.id ?? (prefix === undefined ? createId() : `${prefix}-${line}`);
+    const message = parseMessage(id, fields.txt, { txtMaxBytes: Infinity });
+    const json = toMessageLine(message);
+    return { line, id: message.id, json, bytes: Buffer.byteLength(json) };
+  }
+
+  const name = file === '-' ? 'stdin' : file;
+  try {
+    const input =
+      file === '-' ? process.stdin : createReadStream(file, { highWaterMark: readBytes });
+    for await (const texts of splitBytes(readChunks(input, stopping), {
+      lineMaxBytes: inputMaxBytes,
+    })) {
+      const group: Line[] = [];
+      for (const given of texts) {
+        line += 1;
+        const text = given?.endsWith('\r') ? given.slice(0, -1) : given;
+        if (text === '') continue;
+        try {
+          group.push(parse(text));
+        } catch (error) {
+          await refuse(line, toMlogError(error));
+        }
+      }
+      if (group.length > 0) yield group;
+    }
+  } catch (error) {
+    if (!isInterruption(error)) throw toInputError(error, name);
+  }
+}
+
+const readBytes = 256 * 1024;
+
+/** Gives what is read, and throws where a signal cut the input off before its end. */
+async function* readChunks(input: Readable, stopping: AbortSignal): AsyncGenerator<Buffer> {
+  const chunks = input.iterator() as AsyncIterator<Buffer>;
+  while (!stopping.aborted) {
+    const next = await beforeAbort(chunks.next(), stopping);
+    if (!next) break;
+    if (next.done) return;
+    yield next.value;
+  }
+  // The stream may have read ahead.
+  const rest = input.read() as Buffer | null;
+  if (rest) yield rest;
+  throw interruption;
+}
+
+const interruption = new MlogError('cancelled', 'A signal came before the end of the input.');
+
+function isInterruption(error: unknown): boolean {
+  return error === interruption;
+}
+
+/** Waits for a value, or gives undefined once the signal is aborted. */
+function beforeAbort<T>(value: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => resolve(undefined);
+    signal.addEventListener('abort', onAbort);
+    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+function toInputError(error: unknown, name: string): MlogError {
+  if (hasErrno(error, 'ENOENT', 'EACCES', 'EISDIR')) {
+    return new MlogError('usage', `${name} cannot be read: ${error.message}.`, { cause: error });
+  }
+  return toMlogError(error);
+}
