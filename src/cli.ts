@@ -2,7 +2,8 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { flush, put } from './commands/print.ts';
 import { flagOf, settingOf, settingsOf, variableOf, type SettingName } from './config.ts';
-import { MlogError, toMlogError } from './errors.ts';
+import { toMlogError } from './errors.ts';
+import { checkArguments } from './given-text.ts';
 import { toVisible } from './observe/visible.ts';
 import { roles, type Reader, type Role } from './setting-kinds.ts';
 
@@ -17,6 +18,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function run(argv: readonly string[]): Promise<void> {
+  checkArguments(argv);
   try {
     await createProgram(argv[2]).parseAsync(argv);
   } catch (error) {
@@ -104,12 +106,15 @@ function addSend(program: Command): void {
   const command = program
     .command('send')
     .description('Send one message and print its id, or many, a line each.')
+    .showHelpAfterError(
+      'See `mlog send --help`. A text that begins with a dash stands behind --: mlog send -- "- item"',
+    )
     .argument('[text...]', 'the text, words joined by a space; - reads it from stdin')
     .option(
       '--id <id>',
       'the id, or with --lines the ids ID-1, ID-2, …; a rerun stores nothing twice',
     )
-    .option('--lines', 'send each line of stdin as a message')
+    .option('--lines', 'send each line of stdin as a message, as it comes; LF or CRLF ends a line')
     .option('--ndjson', 'send each line of stdin, a JSON object with txt and perhaps id')
     .option('-f, --file <file>', 'with --lines or --ndjson: read this file')
     .option('--json', 'print a JSON object a message, with id and status');
@@ -126,34 +131,15 @@ Examples:
   mlog list --json | mlog send --ndjson --url http://localhost:9880`,
     )
     .action(async (words: string[], options: Record<string, string>) => {
-      const isBulk = Boolean(options['lines'] ?? options['ndjson']);
-      if (isBulk === words.length > 0) throw textError(isBulk);
-      if (isBulk) {
-        if (options['lines'] && options['ndjson'])
-          throw linesError('There are both --lines and --ndjson.');
+      const { checkSendInput } = await import('./commands/send-input.ts');
+      if (checkSendInput(words, options) === 'lines') {
         const { sendLines } = await import('./commands/send-lines.ts');
         await sendLines(options);
       } else {
-        if (options['file'] !== undefined)
-          throw linesError('--file is there without --lines or --ndjson.');
         const { send } = await import('./commands/send.ts');
         await send(words, options);
       }
     });
-}
-
-function textError(isBulk: boolean): MlogError {
-  return isBulk
-    ? new MlogError('usage', 'There is a text beside --lines or --ndjson.', {
-        hint: 'These read the messages from stdin, or from the file of --file.',
-      })
-    : new MlogError('usage', 'There is no text to send.', {
-        hint: 'Say `mlog send "Hello"`, or `mlog send -` for a text from stdin.',
-      });
-}
-
-function linesError(what: string): MlogError {
-  return new MlogError('usage', what, { hint: 'Say which of the two the lines are.' });
 }
 
 function addList(program: Command): void {

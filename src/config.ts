@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { MlogError } from './errors.ts';
+import { checkVariable } from './given-text.ts';
 import {
   address,
   count,
@@ -155,7 +156,7 @@ export function readSettings(
   if (reader in defaultPorts) values['port'] ??= defaultPorts[reader as keyof typeof defaultPorts];
   // A replica may well stand beside the service that it follows.
   if (reader === 'messages') values['store'] ??= 'memory:';
-  values['store'] ??= `file:${join(dataFolder(env), 'mlog.db')}`;
+  if (known.includes('store')) values['store'] ??= `file:${join(dataFolder(env), 'mlog.db')}`;
   return values as Settings;
 }
 
@@ -167,8 +168,9 @@ function readOne(
   const flag = flags[name];
   if (typeof flag === 'string') return parseSetting(name, flag, flagOf(name));
   const variable = env[variableOf(name)];
-  if (variable) return parseSetting(name, variable, variableOf(name));
-  return undefined;
+  if (!variable) return undefined;
+  checkVariable(variableOf(name), variable);
+  return parseSetting(name, variable, variableOf(name));
 }
 
 function parseSetting(name: SettingName, given: string, from: string): unknown {
@@ -200,6 +202,7 @@ function unknownError(name: SettingName, reader: Reader): MlogError {
 
 /** `$XDG_DATA_HOME/mlog`, by the XDG Base Directory Specification; relative values are ignored. */
 function dataFolder(env: NodeJS.ProcessEnv): string {
+  for (const name of ['XDG_DATA_HOME', 'HOME']) checkVariable(name, env[name] ?? '');
   const base = env['XDG_DATA_HOME'];
   return join(base?.startsWith('/') ? base : join(homedir(), '.local', 'share'), 'mlog');
 }

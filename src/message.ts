@@ -81,6 +81,7 @@ export function parseId(id: unknown): string {
  * `too_large` beyond the limit.
  */
 export function parseText(txt: unknown, limit: TextLimit): string {
+  if (txt === undefined) throw invalid('There is no text (txt).');
   if (typeof txt !== 'string') throw invalid('The text (txt) is not a string.');
   if (txt === '') throw invalid('The text (txt) is empty.');
   if (!txt.isWellFormed()) {

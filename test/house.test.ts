@@ -21,6 +21,7 @@ const storeys = [
     'config',
     'connection-limit',
     'setting-kinds',
+    'given-text',
     'lifecycle',
     'listen',
     'send-queue',

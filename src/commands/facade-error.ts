@@ -1,12 +1,32 @@
 import { MlogError } from '../errors.ts';
-import type { HttpReply } from '../http/client.ts';
+import type { HttpClient, HttpReply } from '../http/client.ts';
 import { isProblem, problemError } from '../http/problem.ts';
 
-/** What a reply of the facade means that is not the wanted one. */
-export function facadeError(reply: HttpReply, url: string): MlogError {
+/** What a reply means that is not the one wanted from a facade. */
+export async function facadeError(
+  reply: HttpReply,
+  client: Pick<HttpClient, 'url' | 'exchange'>,
+): Promise<MlogError> {
+  const { url } = client;
+  const isElsewhere = reply.status === 404 || reply.status === 405;
+  const role = isElsewhere ? await roleOf(client) : '';
+  if (role !== '' && role !== 'facade') {
+    return new MlogError('not_found', `${url} is the ${role} service, not a facade.`, {
+      hint: 'Name the place of the facade with --url or MLOG_URL; without, it is port 8880 here.',
+    });
+  }
   if (isProblem(reply)) return problemError(reply, url);
   if (reply.status === 500) return new MlogError('outcome_unknown', errorText(reply.text));
   return problemError(reply, url);
+}
+
+/** The role that a service of mlog says it has; empty for any other service. */
+async function roleOf(client: Pick<HttpClient, 'exchange'>): Promise<string> {
+  try {
+    return (await client.exchange({ method: 'GET', path: '/livez' })).header('mlog-role');
+  } catch {
+    return '';
+  }
 }
 
 /** The reference's form of an error: a JSON object with a member `error`. */

@@ -170,7 +170,7 @@ export class LineSender {
       if (stream.status !== 200) {
         let text = '';
         for await (const chunk of stream.chunks) text += chunk;
-        throw facadeError({ ...stream, text }, this.#client.url);
+        throw await facadeError({ ...stream, text }, this.#client);
       }
       for await (const texts of splitLines(stream.chunks, inputMaxBytes)) {
         const answers = texts.map(parseAnswer);

@@ -58,7 +58,7 @@ async function listOnce(
     headers: { accept: `${mediaTypes.ndjson}, ${mediaTypes.json};q=0.5` },
   });
   if (stream.status !== 200)
-    throw facadeError({ ...stream, text: await textOf(stream) }, client.url);
+    throw await facadeError({ ...stream, text: await textOf(stream) }, client);
   if (stream.header('content-type').startsWith(mediaTypes.ndjson)) {
     checkSeen(seen, toHead(stream));
     await printEntries(stream, printer, client);

@@ -1,12 +1,15 @@
-import { buffer } from 'node:stream/consumers';
-import { readSettings } from '../config.ts';
-import { MlogError } from '../errors.ts';
-import { decodeText, mediaTypes } from '../http/formats.ts';
+import { isUtf8 } from 'node:buffer';
+import { readSettings, type Settings } from '../config.ts';
+import { MlogError, toMlogError } from '../errors.ts';
+import { mediaTypes } from '../http/formats.ts';
 import { createLoneClient, type LoneClient } from '../http/lone-client.ts';
+import { isNobodyError } from '../journal/no-answer.ts';
 import { retry } from '../journal/retry.ts';
 import { createId, parseMessage, type Message } from '../message.ts';
 import { toVisible } from '../observe/visible.ts';
 import { facadeError } from './facade-error.ts';
+import { inputMaxBytes } from './line-input.ts';
+import type { Outcome } from './line-sender.ts';
 import { print, printJson, remark } from './print.ts';
 
 /** What `mlog send` may be told beside the settings. */
@@ -15,34 +18,81 @@ export interface SendOptions {
   readonly json?: boolean;
 }
 
-/** Sends the words as one message, or stdin where the only word is `-`; prints the id. */
+/**
+ * Sends the words as one message, or stdin where the only word is `-`; prints the id. With `json` it
+ * prints what became of the message also where it is not stored.
+ */
 export async function send(words: readonly string[], options: SendOptions): Promise<void> {
   const settings = readSettings('send', { ...options });
-  const { attemptsMax, retryDelayMs } = settings;
-  const txt = words.join(' ') === '-' ? decodeText(await buffer(process.stdin)) : words.join(' ');
+  const txt = words.join(' ') === '-' ? await readStdin() : words.join(' ');
   // The id is made before the first attempt and kept through all of them: a repeat stores nothing.
   const message = parseMessage(options.id ?? createId(), txt, { txtMaxBytes: Infinity });
+  try {
+    const sent = await sendMessage(message, settings);
+    await (options.json ? printJson(sent) : print(`${toVisible(sent.id)}\n`));
+  } catch (error) {
+    const status = options.json ? statusOf(error) : undefined;
+    if (status) await printJson({ id: message.id, status, error: toMlogError(error).message });
+    throw error;
+  }
+}
 
-  const client = createLoneClient(settings.url, settings);
-  const sent = await retry(() => post(client, message), {
-    attemptsMax,
-    retryDelayMs,
-    onFailedAttempt(error, attempt) {
-      if (error.retryable && attempt < attemptsMax) {
-        remark(`Attempt ${attempt} of ${attemptsMax} failed: ${error.message}`);
-      }
-    },
-  }).catch((error: unknown) => {
-    throw withId(error, message.id);
-  });
-  await (options.json ? printJson(sent) : print(`${toVisible(sent.id)}\n`));
+/** Reads stdin as one text, and no more of it than a message may ever be. */
+async function readStdin(): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of process.stdin as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > inputMaxBytes) {
+      throw new MlogError('too_large', `stdin is larger than ${inputMaxBytes} bytes.`, {
+        hint: 'That is no single message. To send a message a line, say `mlog send --lines`.',
+      });
+    }
+    pieces.push(piece);
+  }
+  const whole = Buffer.concat(pieces);
+  if (isUtf8(whole)) return whole.toString();
+  throw new MlogError('invalid_argument', 'stdin is not valid UTF-8.');
+}
+
+async function sendMessage(message: Message, settings: Settings): Promise<Sent> {
+  const { attemptsMax, retryDelayMs, url } = settings;
+  const client = createLoneClient(url, settings);
+  let mayBeStored = false;
+  try {
+    return await retry(() => post(client, message), {
+      attemptsMax,
+      retryDelayMs,
+      onFailedAttempt(error, attempt) {
+        mayBeStored ||= !isNobodyError(error) && error.code !== 'storage_full';
+        if (!error.retryable || attempt >= attemptsMax) return;
+        // Asked at once, and once: whoever forgot to start it need not wait for the last attempt.
+        const hint = attempt === 1 && isNobodyError(error) ? ` ${error.hint}` : '';
+        remark(`Attempt ${attempt} of ${attemptsMax} failed: ${error.message}${hint}`);
+      },
+    });
+  } catch (error) {
+    throw withId(error, message.id, mayBeStored);
+  }
 }
 
 /** Names the id in the error, with which the person may send the message again. */
-function withId(error: unknown, id: string): unknown {
+function withId(error: unknown, id: string, mayBeStored: boolean): unknown {
   if (!(error instanceof MlogError) || error.code !== 'outcome_unknown') return error;
-  const hint = `Sent again with --id ${id} it is stored once, whatever became of it.`;
-  return new MlogError(error.code, error.message, { hint, cause: error });
+  const { message, cause } = error;
+  if (mayBeStored || !(cause instanceof MlogError)) {
+    const hint = `Sent again with --id ${id} it is stored once, whatever became of it.`;
+    return new MlogError('outcome_unknown', message, { hint, cause: error });
+  }
+  const hint = `It is not stored. Send it again with --id ${id} or a new id.`;
+  return new MlogError(cause.code, message, { hint, cause: error });
+}
+
+function statusOf(error: unknown): Outcome | undefined {
+  const { code, httpStatus } = toMlogError(error);
+  if (code === 'conflict') return 'conflict';
+  if (code === 'outcome_unknown') return 'unknown';
+  return httpStatus >= 400 && httpStatus < 500 ? 'refused' : undefined;
 }
 
 interface Sent extends Message {
@@ -57,7 +107,7 @@ async function post(client: LoneClient, { id, txt }: Message): Promise<Sent> {
     headers: { 'content-type': mediaTypes.form },
     body: `id=${encodeURIComponent(id)}&txt=${encodeURIComponent(txt)}`,
   });
-  if (reply.status !== 200) throw facadeError(reply, client.url);
+  if (reply.status !== 200) throw await facadeError(reply, client);
   const status = reply.header('idempotent-replayed') === 'true' ? 'duplicate' : 'logged';
   return { id: idOf(reply.text, client.url), txt, status };
 }

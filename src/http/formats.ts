@@ -71,13 +71,17 @@ function repeatedError(name: string): MlogError {
   return new MlogError('invalid_argument', `The field ${name} is there twice.`);
 }
 
+const notUtf8Text = 'The percent escapes are not valid UTF-8.';
+
 function unescapeForm(text: string): string {
   if (!/[+%]/.test(text)) return text;
   try {
     return decodeURIComponent(text.includes('+') ? text.replaceAll('+', ' ') : text);
   } catch {
-    throw new MlogError('invalid_argument', 'There is a malformed percent escape.', {
-      hint: 'Escape the text, as `curl --data-urlencode "txt=…"` does.',
+    const isMalformed = /%(?![\da-f]{2})/i.test(text);
+    const what = isMalformed ? 'There is a malformed percent escape.' : notUtf8Text;
+    throw new MlogError('invalid_argument', what, {
+      hint: 'A percent sign of the text is %25, as `curl --data-urlencode "txt=…"` writes it.',
     });
   }
 }
@@ -111,7 +115,21 @@ export function parseAnyJson(text: string): Fields {
     throw new MlogError('invalid_argument', 'This is not a JSON object with a member "txt".');
   }
   checkRepeated(text);
+  checkNames(value);
   return value;
+}
+
+/** What a text is called elsewhere. */
+const otherNames = ['text', 'message', 'msg'];
+
+/** A text under another name would only be missing; its sender has a word to change. */
+function checkNames(value: object): void {
+  if (Object.hasOwn(value, 'txt')) return;
+  const name = otherNames.find((one) => Object.hasOwn(value, one));
+  if (name === undefined) return;
+  throw new MlogError('invalid_argument', `The object has "${name}" and no member "txt".`, {
+    hint: 'The member of the text is "txt".',
+  });
 }
 
 /** The members of a message by name, as JSON lets them be written: a letter, or its escape. */

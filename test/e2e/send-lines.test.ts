@@ -126,6 +126,7 @@ describe('mlog send --lines', () => {
     [['send', '--file', 'x', 'text'], '--file is there without --lines or --ndjson.'],
     [['send', '--lines', '--ndjson'], 'There are both --lines and --ndjson.'],
     [['send'], 'There is no text to send.'],
+    [['send', '- item'], 'mlog send -- "- item"'],
     [['send', '--lines', '-f', '/nowhere/at/all'], '/nowhere/at/all cannot be read'],
   ])('is told how to be used: mlog %j', async (args, said) => {
     const run = await sandbox.run(args, { env });

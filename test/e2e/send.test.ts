@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import * as http from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -92,6 +93,78 @@ describe('mlog send', () => {
     expect(await readEntries(logging.url)).toMatchObject([{ id: 'one', txt: 'Its me' }]);
   });
 
+  test('tells a conflict as JSON too where it prints JSON', async () => {
+    await sandbox.run(['send', '--id', 'one', 'Its me'], { env });
+    const run = await sandbox.run(['send', '--id', 'one', '--json', 'another'], { env });
+    expect(run).toMatchObject({ code: 5, stderr: expect.stringMatching(oneLine) });
+    expect(JSON.parse(run.stdout)).toMatchObject({ id: 'one', status: 'conflict' });
+  });
+
+  test.each([['logging'], ['messages']] as const)(
+    'says that it spoke to the %s service',
+    async (role) => {
+      const { url } = role === 'logging' ? logging : await sandbox.serve(role);
+      for (const args of [['send', 'Its me'], ['send', '--lines'], ['list']]) {
+        const run = await sandbox.run([...args, '--url', url], { input: 'Its me\n' });
+        expect(run.code).toBe(1);
+        expect(run.stderr).toContain(`${url} is the ${role} service, not a facade.`);
+      }
+    },
+  );
+
+  test('refuses an endless stdin before it fills the memory', async () => {
+    const run = await startChild(
+      '/bin/sh',
+      ['-c', `yes | ${process.execPath} --max-old-space-size=64 ${programPath} send -`],
+      { env: { ...sandbox.env, ...env, PATH: process.env['PATH'] } },
+    );
+    expect(await run.exited).toMatchObject({ code: 4 });
+    expect(run.stderr()).toMatch(/stdin is larger than 67108864 bytes\. .*--lines/);
+  });
+
+  test.skipIf(process.platform !== 'linux')(
+    'refuses what is not UTF-8 and takes U+FFFD',
+    async () => {
+      // A shell makes the bytes; Node itself can only start a process with whole characters.
+      const shell = async (command: string) => {
+        const child = await startChild('/bin/bash', ['-c', command], {
+          env: {
+            ...sandbox.env,
+            ...env,
+            PATH: process.env['PATH'],
+            MLOG: programPath,
+            NODE: process.execPath,
+          },
+        });
+        return { ...(await child.exited), stdout: child.stdout(), stderr: child.stderr() };
+      };
+      const refused = [
+        [
+          `"$NODE" "$MLOG" send --id $'Stra\\xdfe' x`,
+          4,
+          'Argument 3, behind --id, is not valid UTF-8.',
+        ],
+        [`"$NODE" "$MLOG" send word $'Stra\\xe9e'`, 4, 'Argument 3 is not valid UTF-8.'],
+        [
+          `"$NODE" "$MLOG" send --lines --file=$'\\xff'`,
+          4,
+          'Argument 3, behind --lines, is not valid UTF-8.',
+        ],
+        [`MLOG_URL=$'http://a\\xff' "$NODE" "$MLOG" list`, 2, 'MLOG_URL is not valid UTF-8.'],
+      ] as const;
+      for (const [command, code, said] of refused) {
+        const run = await shell(command);
+        expect(run).toMatchObject({ code, stdout: '' });
+        expect(run.stderr).toContain(said);
+      }
+      expect(await shell(`"$NODE" "$MLOG" send --id $'\\xef\\xbf\\xbd' x`)).toMatchObject({
+        code: 0,
+        stdout: '\uFFFD\n',
+      });
+      expect(await readEntries(logging.url)).toMatchObject([{ id: '\uFFFD', txt: 'x' }]);
+    },
+  );
+
   test.each([
     ['an empty text', ['']],
     ['empty stdin', ['-']],
@@ -127,10 +200,14 @@ describe('mlog send without a facade', () => {
     const run = await sandbox.run(['send', 'Its me'], { env });
     expect(run).toMatchObject({ code: 3, stdout: '' });
     expect(run.stderr.trimEnd().split('\n')).toStrictEqual([
-      expect.stringMatching(/^Attempt 1 of 3 failed: .*127\.0\.0\.1:1/),
+      // The question is there at once, not after the last attempt.
+      expect.stringMatching(
+        /^Attempt 1 of 3 failed: .*127\.0\.0\.1:1.* Is it started\? `mlog serve`/,
+      ),
       expect.stringMatching(/^Attempt 2 of 3 failed: /),
       expect.stringMatching(/^mlog: (?:All )?3 attempts failed.*--id [\da-f]{8}-[\da-f-]{27} /),
     ]);
+    expect(run.stderr).toContain('It is not stored.');
     const named = await sandbox.run(['send', '--id', 'order-17', 'Its me'], { env });
     expect(named).toMatchObject({ code: 3, stderr: expect.stringMatching(/--id order-17 /) });
   });
@@ -161,6 +238,23 @@ describe('mlog send without a facade', () => {
     const args = ['send', '--url', `http://127.0.0.1:${port}`, '-'];
     const run = await sandbox.run(args, { input: 'x'.repeat(8_000_000) });
     expect(run).toStrictEqual({ code: 0, signal: null, stdout: 'I\n', stderr: '' });
+  });
+
+  test('says that a full disk has not stored the message', async () => {
+    const full = http.createServer((request, response) => {
+      request.resume();
+      const detail = 'The disk is full.';
+      response.writeHead(507, { 'content-type': 'application/problem+json' });
+      response.end(JSON.stringify({ detail, code: 'storage_full' }));
+    });
+    sandbox.defer(() => full.close());
+    await once(full.listen(0, '127.0.0.1'), 'listening');
+    const url = `http://127.0.0.1:${(full.address() as AddressInfo).port}`;
+    const run = await sandbox.run(['send', 'Its me'], { env: { ...env, MLOG_URL: url } });
+    expect(run).toMatchObject({ code: 3, stdout: '' });
+    expect(run.stderr).toMatch(
+      /\nmlog: 3 attempts failed\. .*507: The disk is full\. It is not stored\./,
+    );
   });
 
   test('ends with 3 for a list too', async () => {

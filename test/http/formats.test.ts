@@ -96,6 +96,13 @@ describe('a form', () => {
     );
   });
 
+  it.each([
+    ['txt=50% off', 'There is a malformed percent escape.'],
+    ['txt=50%ff', 'The percent escapes are not valid UTF-8.'],
+  ])('says what is wrong with the escape of %s', (form, said) => {
+    expect(() => parseForm(Buffer.from(form))).toThrow(said);
+  });
+
   it('is read from curl -d "txt=…" with bytes that are not escaped', () => {
     expect(parseForm(bytes('txt=Привіт, it is me'))).toEqual({ txt: 'Привіт, it is me' });
     expect(parseForm(bytes('txt=a=b'))).toEqual({ txt: 'a=b' });
@@ -145,6 +152,13 @@ describe('JSON', () => {
     '{"z":1,"z":2,"txt":"a"}',
   ])('may speak of names in its texts: %s', (text) => {
     expect(parseJson(text)).toEqual(JSON.parse(text));
+  });
+
+  it.each(['text', 'message', 'msg'])('says that the text is called txt, not %s', (name) => {
+    expect(() => parseJson(JSON.stringify({ [name]: 'x' }))).toThrow(
+      `The object has "${name}" and no member "txt".`,
+    );
+    expect(parseJson(JSON.stringify({ [name]: 'x', txt: 'y' }))).toMatchObject({ txt: 'y' });
   });
 
   it('has nothing to say by way of prototypes', () => {

@@ -1,0 +1,62 @@
+import { isUtf8 } from 'node:buffer';
+import { readFileSync } from 'node:fs';
+import { MlogError } from './errors.ts';
+
+/** What Node puts in the place of bytes that are not UTF-8, wherever it makes a string of them. */
+const replacement = '\uFFFD';
+
+/**
+ * Refuses arguments that are not UTF-8. Node has repaired them by now, so that two ids may have
+ * become one; Linux still has the bytes, and where they cannot be had, an argument with U+FFFD is
+ * refused whatever it was. Throws `invalid_argument`.
+ */
+export function checkArguments(argv: readonly string[]): void {
+  const repaired = argv.findIndex((text) => text.includes(replacement));
+  if (repaired < 0) return;
+  const given = readEntries('/proc/self/cmdline');
+  for (const [index, text] of argv.entries()) {
+    // The options of Node itself stand before the program and are not in `argv`.
+    const bytes = given?.at(index - argv.length);
+    if (!text.includes(replacement) || (bytes && isUtf8(bytes))) continue;
+    throw new MlogError('invalid_argument', `${nameOf(argv, index)} is not valid UTF-8.`, {
+      hint: bytes ? 'Is the terminal set to another encoding?' : unknownBytesHint,
+    });
+  }
+}
+
+/** Refuses a variable of the environment as `checkArguments` does an argument. Throws `usage`. */
+export function checkVariable(name: string, text: string): void {
+  if (!text.includes(replacement)) return;
+  const given = readEntries('/proc/self/environ');
+  const start = Buffer.from(`${name}=`);
+  const bytes = given?.find((entry) => entry.subarray(0, start.length).equals(start));
+  if (given && (!bytes || isUtf8(bytes))) return;
+  throw new MlogError('usage', `${name} is not valid UTF-8.`, {
+    ...(!given && { hint: unknownBytesHint }),
+  });
+}
+
+const unknownBytesHint =
+  'It has a U+FFFD in it, and here nobody can tell whether that was typed. Give the text by stdin.';
+
+function nameOf(argv: readonly string[], index: number): string {
+  const before = argv[index - 1] ?? '';
+  return `Argument ${index - 1}${before.startsWith('-') ? `, behind ${before},` : ''}`;
+}
+
+/** Reads what the process was started with, as bytes; undefined where there is no such file. */
+function readEntries(path: string): Buffer[] | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch {
+    return undefined;
+  }
+  const entries: Buffer[] = [];
+  for (let from = 0; from < bytes.length;) {
+    const end = bytes.indexOf(0, from);
+    entries.push(bytes.subarray(from, end < 0 ? bytes.length : end));
+    from = end < 0 ? bytes.length : end + 1;
+  }
+  return entries;
+}
