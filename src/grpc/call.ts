@@ -1,6 +1,8 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
-import { MlogError } from '../errors.ts';
+import type { ServerDuplexStream, ServerWritableStream, StatusObject } from '@grpc/grpc-js';
+import { MlogError, toMlogError } from '../errors.ts';
+import type { Logger } from '../observe/logger.ts';
+import { toStatus } from './status.ts';
 
 /** Answers one message, or throws an `MlogError`, of which the server makes a status. */
 export type Answer = (request: Buffer) => Promise<Buffer> | Buffer;
@@ -56,10 +58,25 @@ export function writeMessage(
  * what the client does not take.
  */
 function cut(call: StreamCall): void {
+  streamOf(call).close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/** Gives the HTTP/2 stream of a call. */
+export function streamOf(call: StreamCall): ServerHttp2Stream {
   let { call: inner } = call as unknown as { call: InnerCall };
   while ('nextCall' in inner) inner = inner.nextCall;
-  inner.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  return inner.stream;
 }
 
 /** What stands in grpc-js behind a call: an interceptor, or the stream itself. */
 type InnerCall = { readonly nextCall: InnerCall } | { readonly stream: ServerHttp2Stream };
+
+/** Gives the status of an error, and tells the diagnostics; of a fault of mlog itself they get all. */
+export function tellRefusal(thrown: unknown, path: string, logger: Logger): StatusObject {
+  const { code, message, cause } = toMlogError(thrown);
+  if (code === 'internal') logger.error({ path, code, err: cause }, 'Call failed');
+  // The journal has told of a conflict, with its id.
+  else if (code === 'conflict') logger.debug({ path, code, reason: message }, 'Call failed');
+  else if (thrown !== stoppingError) logger.warn({ path, code, reason: message }, 'Call failed');
+  return toStatus(thrown);
+}

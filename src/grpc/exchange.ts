@@ -1,5 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { stoppingError, writeMessage, type Answer, type ReaderLimits } from './call.ts';
+import { stoppingError, streamOf, writeMessage, type Answer, type ReaderLimits } from './call.ts';
+import { openCallOf } from './open-calls.ts';
 
 /** Messages of one call that are under way; no more are read until one of them is answered. */
 const underWayMax = 16;
@@ -17,13 +18,16 @@ export function answerEach(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const gone = new AbortController();
+    const openCall = openCallOf(streamOf(call));
+    const ask = async (request: Buffer) => answer(request);
     let underWay = 0;
     let isEnding = false;
     let failure: unknown;
 
-    async function answerOne(request: Buffer): Promise<void> {
+    // Where a client is slow to read, its requests are not kept beside the replies.
+    async function reply(answering: Promise<Buffer>): Promise<void> {
       try {
-        await writeMessage(call, await answer(request), gone.signal, limits);
+        await writeMessage(call, await answering, gone.signal, limits);
       } catch (error) {
         end(error);
       }
@@ -53,9 +57,10 @@ export function answerEach(
 
     call.on('data', (request: Buffer) => {
       if (isEnding) return;
+      openCall?.taken();
       underWay += 1;
       if (underWay === underWayMax) call.pause();
-      void answerOne(request);
+      void reply(ask(request));
     });
     call.once('end', () => end());
     call.once('cancelled', () => {

@@ -17,8 +17,8 @@ export interface ListenerOptions {
 export interface ConnectionServer {
   /** Takes over a connection. */
   serve(socket: Socket): void;
-  /** Ends what has no end, and lets the calls under way come to theirs. */
-  stop(): void;
+  /** Ends what has no end, and lets the calls under way come to theirs; resolves after the last. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -49,9 +49,11 @@ export async function startGrpcListener(
     async close(): Promise<void> {
       const closed = once(listener, 'close');
       listener.close();
-      void server?.then((serving) => serving.stop());
       const hangingUp = setInterval(() => hangUp(sockets), hangUpMs);
+      await server?.then((serving) => serving.stop());
+      const lingering = setTimeout(() => destroyAll(sockets), lingerMs);
       await closed;
+      clearTimeout(lingering);
       clearInterval(hangingUp);
     },
   };
@@ -63,4 +65,11 @@ const hangUpMs = 500;
 /** Closes the connections of clients that have been told all, and do not hang up themselves. */
 function hangUp(sockets: ReadonlySet<Socket>): void {
   for (const socket of sockets) if (socket.writableFinished) socket.destroy();
+}
+
+/** After the last call, so long may a client take to read what it was told, and to hang up. */
+const lingerMs = 1_000;
+
+function destroyAll(sockets: ReadonlySet<Socket>): void {
+  for (const socket of sockets) socket.destroy();
 }

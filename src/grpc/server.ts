@@ -1,41 +1,34 @@
+import { setMaxListeners } from 'node:events';
 import {
   Server as GrpcServer,
   ServerCredentials,
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
-  type StatusObject,
 } from '@grpc/grpc-js';
-import { toMlogError } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
-import {
-  stoppingError,
-  writeMessage,
-  type Answer,
-  type CallSignals,
-  type ReaderLimits,
-} from './call.ts';
-import { withRequestDeadline } from './deadline.ts';
+import { tellRefusal, writeMessage, type Answer, type CallSignals } from './call.ts';
 import { answerEach } from './exchange.ts';
 import type { ConnectionServer } from './listener.ts';
-import { toStatus } from './status.ts';
+import { createOpenCalls, type OpenCallsLimits } from './open-calls.ts';
 
 /** What one method does: with bytes, so that what is wrong with them is told as all else is. */
-export type Method =
+export type Method = (
   | { readonly unary: Answer }
   /** A stream of messages, each of which is answered by one, as it is ready. */
   | { readonly exchange: Answer }
   /** One message that is answered by a stream of them. */
-  | { readonly stream: (request: Buffer, signals: CallSignals) => AsyncIterable<Buffer> };
+  | { readonly stream: (request: Buffer, signals: CallSignals) => AsyncIterable<Buffer> }
+) & {
+  /** Its messages may be as large as the server takes them; those of others are small. */
+  readonly takesTexts?: true;
+};
 
 /** The gRPC surface of a role: a method by its path. */
 export type Methods = Readonly<Record<string, Method>>;
 
 /** How clients are held in bounds. */
-export interface GrpcLimits extends ReaderLimits {
-  readonly messageMaxBytes: number;
-  /** What the message of a call may take to come. */
-  readonly requestTimeoutMs: number;
+export interface GrpcLimits extends OpenCallsLimits {
   readonly keepAliveTimeoutMs: number;
   readonly heartbeatMs: number;
 }
@@ -62,6 +55,10 @@ const pingTimeoutMs = 20_000;
 /** Makes what serves the connections of a listener by gRPC. */
 export function createGrpcServer({ methods, limits, logger }: GrpcServerOptions): ConnectionServer {
   const stopping = new AbortController();
+  // Each stream listens to it.
+  setMaxListeners(0, stopping.signal);
+  const paths = Object.keys(methods).filter((path) => methods[path]!.takesTexts);
+  const calls = createOpenCalls(limits, new Set(paths), logger);
   const server = new GrpcServer({
     'grpc.max_receive_message_length': limits.messageMaxBytes,
     'grpc.max_concurrent_streams': callsMax,
@@ -70,7 +67,7 @@ export function createGrpcServer({ methods, limits, logger }: GrpcServerOptions)
     'grpc.keepalive_timeout_ms': pingTimeoutMs,
     'grpc-node.max_session_memory': sessionMaxMiB,
     'grpc.enable_channelz': 0,
-    interceptors: [withRequestDeadline(limits.requestTimeoutMs)],
+    interceptors: [calls.intercept],
   });
   const surface = { stopping: stopping.signal, limits, logger };
   for (const [path, method] of Object.entries(methods)) {
@@ -78,11 +75,13 @@ export function createGrpcServer({ methods, limits, logger }: GrpcServerOptions)
     server.register(path, handler, asBytes, asBytes, type);
   }
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  calls.closeUnknown(server);
   return {
     serve: (socket) => injector.injectConnection(socket),
     stop() {
       stopping.abort();
       server.tryShutdown(() => {});
+      return calls.stop();
     },
   };
 }
@@ -152,14 +151,4 @@ function stream(
       call.emit('error', tellRefusal(error, path, logger));
     }
   };
-}
-
-/** Gives the status of an error, and tells the diagnostics; of a fault of mlog itself they get all. */
-export function tellRefusal(thrown: unknown, path: string, logger: Logger): StatusObject {
-  const { code, message, cause } = toMlogError(thrown);
-  if (code === 'internal') logger.error({ path, code, err: cause }, 'Call failed');
-  // The journal has told of a conflict, with its id.
-  else if (code === 'conflict') logger.debug({ path, code, reason: message }, 'Call failed');
-  else if (thrown !== stoppingError) logger.warn({ path, code, reason: message }, 'Call failed');
-  return toStatus(thrown);
 }

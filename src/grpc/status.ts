@@ -55,6 +55,11 @@ function toSentence(details: string): string {
   return /[.!?]$/.test(said) ? said : `${said}.`;
 }
 
+/** Says whether a status tells an error of mlog, and is not one that grpc-js has made. */
+export function isOwnStatus({ metadata }: Partial<StatusObject>): boolean {
+  return (metadata?.get(trailers.code).length ?? 0) > 0;
+}
+
 /** Says whether a call ended because of too much of something, and not by a word of mlog. */
 export function isExhausted({ code, metadata }: StatusObject): boolean {
   return code === statuses.RESOURCE_EXHAUSTED && metadata.get(trailers.code).length === 0;

@@ -11,6 +11,8 @@ const limits = {
   keepAliveTimeoutMs: 60_000,
   heartbeatMs: 10_000,
   readerStallMs: 60_000,
+  queueMaxBytes: 1_000_000,
+  connectionsMax: 1_000,
 };
 
 const methods: Methods = {

@@ -13,6 +13,8 @@ const limits = {
   keepAliveTimeoutMs: 60_000,
   heartbeatMs: 10_000,
   readerStallMs: 150,
+  queueMaxBytes: 1_000_000,
+  connectionsMax: 100,
 };
 const logger = createLogger({ level: 'silent' });
 const same = (bytes: Buffer) => bytes;

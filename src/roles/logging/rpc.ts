@@ -7,7 +7,7 @@ import {
   encodeLogReply,
   encodeText,
 } from '../../grpc/append-messages.ts';
-import { stoppingError, type CallSignals } from '../../grpc/call.ts';
+import { stoppingError, tellRefusal, type CallSignals } from '../../grpc/call.ts';
 import { file_grpc_health_v1_health as healthFile } from '../../grpc/generated/grpc/health/v1/health_pb.ts';
 import { file_logging as loggingFile } from '../../grpc/generated/logging_pb.ts';
 import { healthMethods } from '../../grpc/health.ts';
@@ -19,7 +19,7 @@ import {
   encodeHead,
 } from '../../grpc/read-messages.ts';
 import { reflectionMethods } from '../../grpc/reflection.ts';
-import { tellRefusal, type Methods } from '../../grpc/server.ts';
+import type { Methods } from '../../grpc/server.ts';
 import { conflictError } from '../../journal/conflict.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
 import { selectEntries, selectLive } from '../../journal/select.ts';
@@ -70,9 +70,10 @@ export function loggingMethods(
   return {
     '/LoggingService/LogMessage': {
       unary: (bytes) => service.log(service.parse(decodeLogRequest(bytes))).then(toLogReply),
+      takesTexts: true,
     },
     '/LoggingService/GetMessages': { unary: () => listTexts(journal) },
-    [appendPath]: { exchange: append },
+    [appendPath]: { exchange: append, takesTexts: true },
     '/LoggingService/Read': { stream: read },
     '/LoggingService/Get': {
       async unary(bytes) {

@@ -1,0 +1,43 @@
+/** Flag and length before each message (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). */
+const headBytes = 5;
+
+/** Called for each message that is whole, with its size in bytes. */
+export type OnMessage = (bytes: number, isCompressed: boolean) => void;
+
+/** Follows the messages of a call through the pieces in which they arrive, and keeps none of them. */
+export class FrameReader {
+  /** How much has arrived of a message that is not whole yet. */
+  partialBytes = 0;
+  /** The largest size that a message has announced. */
+  announcedMaxBytes = 0;
+  readonly #head = Buffer.alloc(headBytes);
+  #messageBytes = 0;
+
+  /** Reads the next piece. */
+  read(piece: Buffer, onMessage: OnMessage): void {
+    for (let at = 0; at < piece.length;) {
+      at += this.partialBytes < headBytes ? this.#readHead(piece, at) : this.#readBody(piece, at);
+      if (this.partialBytes === headBytes + this.#messageBytes) {
+        onMessage(this.#messageBytes, this.#head[0] === 1);
+        this.partialBytes = 0;
+      }
+    }
+  }
+
+  #readHead(piece: Buffer, at: number): number {
+    const taken = piece.copy(this.#head, this.partialBytes, at);
+    this.partialBytes += taken;
+    if (this.partialBytes === headBytes) {
+      this.#messageBytes = this.#head.readUInt32BE(1);
+      this.announcedMaxBytes = Math.max(this.announcedMaxBytes, this.#messageBytes);
+    }
+    return taken;
+  }
+
+  #readBody(piece: Buffer, at: number): number {
+    const missing = headBytes + this.#messageBytes - this.partialBytes;
+    const taken = Math.min(missing, piece.length - at);
+    this.partialBytes += taken;
+    return taken;
+  }
+}
