@@ -4,11 +4,13 @@ import { flush, put } from './commands/print.ts';
 import { flagOf, settingOf, settingsOf, variableOf, type SettingName } from './config.ts';
 import { toMlogError } from './errors.ts';
 import { checkArguments } from './given-text.ts';
+import { ignoreStraySignals } from './lifecycle.ts';
 import { toVisible } from './observe/visible.ts';
 import { roles, type Reader, type Role } from './setting-kinds.ts';
 
 /** Runs the command of a command line; the only place that turns an error into an exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
+  ignoreStraySignals();
   try {
     await run(argv);
     await flush();

@@ -183,6 +183,11 @@ function parseSetting(name: SettingName, given: string, from: string): unknown {
   });
 }
 
+/** The path of the program that a shell started, as most shells tell it. */
+export function startedAs(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  return env['_'];
+}
+
 const places: Readonly<Record<Reader, string>> = {
   facade: 'mlog serve facade',
   logging: 'mlog serve logging',

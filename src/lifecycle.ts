@@ -1,4 +1,6 @@
-import { MlogError } from './errors.ts';
+import { fstatSync, readSync, statSync } from 'node:fs';
+import { startedAs } from './config.ts';
+import { hasErrno, MlogError } from './errors.ts';
 import type { Logger } from './observe/logger.ts';
 
 /** Something that was started or opened. */
@@ -19,7 +21,7 @@ export interface RunOptions {
 }
 
 /**
- * Starts, waits for SIGTERM or SIGINT, and stops in order: whoever was accepted is answered first. A
+ * Starts, waits for SIGTERM, SIGINT or the end of the terminal, and stops in order: whoever was accepted is answered first. A
  * signal is heard from the start on, for whoever reads that it is ready may send one at once. A
  * second signal ends the process at once, unless it comes within half a second: Ctrl-C comes from
  * the terminal and from npm.
@@ -59,7 +61,40 @@ function tellWarnings(logger: Logger): void {
 
 const failureGraceMs = 500;
 
-const signals = ['SIGTERM', 'SIGINT'] as const;
+/** What stops a process in order. SIGHUP comes from a terminal that is closed. */
+const signals: NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+
+/**
+ * Ignores signals that mean nothing to mlog, but something to Node: SIGUSR1 would open the port of
+ * its debugger, and SIGHUP would end a process that `nohup` was to protect, since Node undoes at its
+ * start what `nohup` has set.
+ */
+export function ignoreStraySignals(): void {
+  process.on('SIGUSR1', () => {});
+  if (!isUnderNohup()) return;
+  process.on('SIGHUP', () => {});
+  signals.splice(signals.indexOf('SIGHUP'), 1);
+}
+
+/**
+ * Says whether `nohup` started this process. Its shell may tell so in the environment; and at a
+ * terminal GNU's `nohup` makes stdin one that cannot be read.
+ */
+function isUnderNohup(): boolean {
+  return /(?:^|\/)nohup$/.test(startedAs() ?? '') || isUnreadable(stdinFd);
+}
+
+const stdinFd = 0;
+
+function isUnreadable(fd: number): boolean {
+  try {
+    // A terminal or a pipe might have something to read.
+    if (fstatSync(fd).rdev === statSync('/dev/null').rdev) readSync(fd, Buffer.alloc(1));
+    return false;
+  } catch (error) {
+    return hasErrno(error, 'EBADF');
+  }
+}
 
 /** One Ctrl-C comes twice where npm or a keeper of workers hands it on. */
 const repeatGraceMs = 500;
@@ -80,7 +115,7 @@ function listenForSignal(): { signalled: Promise<NodeJS.Signals>; forget: () => 
 }
 
 /**
- * Runs an action that has no end of its own until SIGINT or SIGTERM, lets it finish what it is at,
+ * Runs an action that has no end of its own until SIGINT, SIGTERM or SIGHUP, lets it finish what it is at,
  * and then ends the process by that signal, as if nobody had listened. A second one does not wait.
  */
 export async function runUntilSignal(

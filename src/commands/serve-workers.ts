@@ -14,6 +14,11 @@ export function keepsWorkers(workers: number): boolean {
   return workers > 1 && cluster.isPrimary;
 }
 
+/** The process id of a worker, which its diagnostics tell; of any other process undefined. */
+export function workerPid(): number | undefined {
+  return cluster.isWorker ? process.pid : undefined;
+}
+
 /**
  * Runs facades in several processes behind one port, for machines with cores to spare: each has its
  * own batches and its own connections to the logging service. One that dies is started again.
@@ -23,6 +28,7 @@ export async function serveWorkers(flags: Readonly<Record<string, unknown>>): Pr
   const logger = createLogger({ level: logLevel });
   const running = new Set<Worker>();
   let stopping = false;
+  let hasListened = false;
   let cannotStart!: (error: MlogError) => void;
   const failed = new Promise<never>((_, reject) => {
     cannotStart = reject;
@@ -30,7 +36,6 @@ export async function serveWorkers(flags: Readonly<Record<string, unknown>>): Pr
 
   async function keepWorker(): Promise<void> {
     const worker = cluster.fork();
-    let hasListened = false;
     worker.once('listening', () => {
       hasListened = true;
     });
@@ -38,8 +43,8 @@ export async function serveWorkers(flags: Readonly<Record<string, unknown>>): Pr
     const [code, signal] = (await once(worker, 'exit')) as [number | null, string | null];
     running.delete(worker);
     if (stopping) return;
-    // It has said why. Started again, it would say the same.
-    if (!hasListened) {
+    // It has said why. Where none of them has listened yet, each would say the same.
+    if (!hasListened && signal === null) {
       return cannotStart(new MlogError('failed_precondition', 'A worker could not start.'));
     }
     logger.error({ pid: worker.process.pid, code, signal }, 'A worker died and is started again');

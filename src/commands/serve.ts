@@ -13,7 +13,7 @@ import { startLogging, type StartedLogging } from '../roles/logging/start.ts';
 import { notImplementedText } from '../roles/messages/service.ts';
 import { startMessages } from '../roles/messages/start.ts';
 import type { Role } from '../setting-kinds.ts';
-import { keepsWorkers, serveWorkers } from './serve-workers.ts';
+import { keepsWorkers, serveWorkers, workerPid } from './serve-workers.ts';
 
 /** What runs, the first started first, and what the start line says of it. */
 interface Started {
@@ -42,7 +42,7 @@ export async function serve(
   const settings = { ...given, connectionsMax };
   if (role === 'messages' && flags['store'] !== undefined && !settings.follow) throw storeError();
   if (keepsWorkers(settings.workers)) return await serveWorkers(flags);
-  const logger = createLogger({ level: settings.logLevel });
+  const logger = createLogger({ level: settings.logLevel, pid: workerPid() });
   let onFatal!: (error: MlogError) => void;
   const failed = new Promise<never>((_, reject) => {
     onFatal = ({ message, hint }) =>

@@ -11,6 +11,8 @@ export interface LoggerOptions {
   readonly level: string;
   /** Short lines for a person instead of JSON; by default where stderr is a terminal. */
   readonly readable?: boolean;
+  /** Told in each line, where several processes write to one stderr. */
+  readonly pid?: number | undefined;
 }
 
 const stderrFd = 2;
@@ -30,12 +32,12 @@ const gatherMs = 20;
 
 /** Opens the diagnostics of a process: pino on stderr, JSON lines or short lines for a person. */
 export function createLogger(options: LoggerOptions): Logger {
-  const { level, readable = isatty(stderrFd) } = options;
+  const { level, readable = isatty(stderrFd), pid } = options;
   const lines = new LineWriter();
   return pino(
     {
       level,
-      base: null,
+      base: pid === undefined ? null : { pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       hooks: { logMethod: boundWarnings() },
       formatters: { level: (label) => ({ level: label }) },

@@ -33,13 +33,47 @@ describe('a facade with workers', () => {
     async () => {
       const died = (line: Record<string, unknown>) =>
         line['msg'] === 'A worker died and is started again';
-      process.kill(await workerOf(facade), 'SIGKILL');
+      process.kill((await workersOf(facade))[0]!, 'SIGKILL');
       await facade.waitForLine(died, 5_000);
       expect((await postForm(facade.url, { txt: 'meanwhile' })).status).toBe(200);
       await facade.waitForLine(() => readyLines(facade).length === 3, 10_000);
       expect((await facade.kill('SIGTERM')).code).toBe(0);
     },
   );
+
+  test.runIf(process.platform === 'linux')(
+    'starts a replacement again that is killed before it listens',
+    async () => {
+      const died = (count: number) => () =>
+        facade.lines().filter(({ msg }) => msg === 'A worker died and is started again').length ===
+        count;
+      const [first, other] = await workersOf(facade);
+      process.kill(first!, 'SIGKILL');
+      await facade.waitForLine(died(1), 5_000);
+      const replacement = await expect
+        .poll(async () => (await workersOf(facade)).find((pid) => pid !== other), {
+          interval: 2,
+          timeout: 5_000,
+        })
+        .toBeDefined()
+        .then(async () => (await workersOf(facade)).find((pid) => pid !== other)!);
+      process.kill(replacement, 'SIGKILL');
+      await facade.waitForLine(died(2), 5_000);
+      expect((await postForm(facade.url, { txt: 'meanwhile' })).status).toBe(200);
+      await facade.waitForLine(() => readyLines(facade).length === 3, 10_000);
+      expect((await facade.kill('SIGTERM')).code).toBe(0);
+    },
+  );
+
+  test('says in each line of the diagnostics which worker it comes from', async () => {
+    const pids = readyLines(facade).map(({ pid }) => pid);
+    expect(new Set(pids).size).toBe(2);
+    for (const pid of pids) expect(pid).toEqual(expect.any(Number));
+    expect(pids).not.toContain(facade.pid);
+    await facade.kill('SIGTERM');
+    const stopped = facade.lines().filter(({ msg }) => msg === 'Stopped');
+    expect(stopped.map(({ pid }) => pid).toSorted()).toEqual([...pids, undefined].toSorted());
+  });
 
   test('ends with the reason when its port is in use', async () => {
     const args = ['serve', 'facade', '--workers', '2', '--port', portOf(facade.url)];
@@ -50,12 +84,12 @@ describe('a facade with workers', () => {
   });
 });
 
-function readyLines(facade: Service): unknown[] {
+function readyLines(facade: Service) {
   return facade.lines().filter(({ msg }) => msg === 'Ready');
 }
 
-/** Finds a child of the process by what Linux tells of its threads. */
-async function workerOf({ pid }: Service): Promise<number> {
+/** Finds the children of the process by what Linux tells of its threads. */
+async function workersOf({ pid }: Service): Promise<number[]> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return Number(children.trim().split(' ')[0]);
+  return children.trim().split(' ').filter(Boolean).map(Number);
 }
