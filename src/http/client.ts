@@ -1,6 +1,6 @@
 import request from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
-import type { MlogError } from '../errors.ts';
+import { MlogError } from '../errors.ts';
 import { silentError } from '../journal/no-answer.ts';
 import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
 
@@ -53,6 +53,10 @@ export interface HttpClient {
   exchange(options: HttpRequestOptions): Promise<HttpReply>;
   /** Sends a request and gives the reply as soon as its head is there. */
   stream(options: HttpStreamOptions): Promise<HttpStream>;
+  /**
+   * Waits for the exchanges that are under way, and cuts every stream with `closed`: a stream whose
+   * reader has paused would never end by itself.
+   */
   close(): Promise<void>;
 }
 
@@ -67,6 +71,7 @@ export function openHttpClient(url: string, { timeoutMs }: HttpClientOptions): H
     // Idle connections are dropped long before a server of ours would drop them (65 s).
     keepAliveTimeout: 4_000,
   });
+  const closing = new AbortController();
 
   const askedUrl = (path: string) => origin + base + path.replace(/\?.*$/, '');
 
@@ -80,12 +85,14 @@ export function openHttpClient(url: string, { timeoutMs }: HttpClientOptions): H
       }),
     async stream({ method, path, headers = {}, body, silenceMaxMs = timeoutMs }) {
       try {
+        closing.signal.throwIfAborted();
         const reply = await request.call(pool, {
           method,
           path: base + path,
           headers,
           ...(body !== undefined && { body }),
           bodyTimeout: silenceMaxMs,
+          signal: closing.signal,
         });
         const chunks = decode(reply.body, url);
         return { ...toHead(reply, askedUrl(path)), chunks, cancel: () => cancel(reply.body) };
@@ -93,7 +100,10 @@ export function openHttpClient(url: string, { timeoutMs }: HttpClientOptions): H
         throw toClientError(error, url);
       }
     },
-    close: () => pool.close(),
+    close() {
+      closing.abort(new MlogError('closed', `The client of ${url} is closed.`));
+      return pool.close();
+    },
   };
 }
 
