@@ -1,5 +1,4 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { MlogError } from './errors.ts';
 import { checkVariable } from './given-text.ts';
 import {
@@ -8,6 +7,7 @@ import {
   duration,
   facadeAddress,
   heartbeat,
+  homeFolder,
   oneOf,
   port,
   roles,
@@ -89,6 +89,12 @@ export const settings = {
   heartbeatMs: heartbeat(10_000, 'How often a stream of events says that it lives', servers),
   readerStallMs: count(5_000, 1, 'How long a reader may take nothing before it is cut', servers),
   shutdownTimeoutMs: count(10_000, 1, 'How long a stop may take to finish requests', servers),
+  stopOn: oneOf(
+    ['signal', 'parent'],
+    'signal',
+    'Stop on a signal, or also when the parent process ends',
+    servers,
+  ),
   logLevel: oneOf(
     ['debug', 'info', 'warn', 'error', 'silent'],
     'info',
@@ -135,7 +141,8 @@ const defaultPorts = { all: 8880, facade: 8880, logging: 8881, messages: 8882 } 
 
 /**
  * Reads the settings of one reader: the flag, else the environment variable, else the default. An
- * empty variable counts as not set. Throws `usage`, naming the setting, where it came from and
+ * empty variable counts as not set, and so does one that a container platform sets for a service
+ * named mlog, such as `MLOG_PORT=tcp://10.0.0.7:8880`. Throws `usage`, naming the setting, where it came from and
  * what would be right; a flag that this reader does not know is refused, a variable is not.
  */
 export function readSettings(
@@ -156,6 +163,7 @@ export function readSettings(
   if (reader in defaultPorts) values['port'] ??= defaultPorts[reader as keyof typeof defaultPorts];
   // A replica may well stand beside the service that it follows.
   if (reader === 'messages') values['store'] ??= 'memory:';
+  // A role without a store needs no home folder.
   if (known.includes('store')) values['store'] ??= `file:${join(dataFolder(env), 'mlog.db')}`;
   return values as Settings;
 }
@@ -168,7 +176,8 @@ function readOne(
   const flag = flags[name];
   if (typeof flag === 'string') return parseSetting(name, flag, flagOf(name));
   const variable = env[variableOf(name)];
-  if (!variable) return undefined;
+  const { foreign }: Setting<unknown> = settings[name];
+  if (!variable || foreign?.(variable)) return undefined;
   checkVariable(variableOf(name), variable);
   return parseSetting(name, variable, variableOf(name));
 }
@@ -209,5 +218,5 @@ function unknownError(name: SettingName, reader: Reader): MlogError {
 function dataFolder(env: NodeJS.ProcessEnv): string {
   for (const name of ['XDG_DATA_HOME', 'HOME']) checkVariable(name, env[name] ?? '');
   const base = env['XDG_DATA_HOME'];
-  return join(base?.startsWith('/') ? base : join(homedir(), '.local', 'share'), 'mlog');
+  return join(base && isAbsolute(base) ? base : join(homeFolder(), '.local', 'share'), 'mlog');
 }

@@ -137,6 +137,22 @@ export async function runUntilSignal(
   await new Promise(() => setTimeout(() => {}, failureGraceMs));
 }
 
+const parentLookMs = 200;
+
+/**
+ * Stops this process, as SIGTERM does, when the process that started it has ended. `npm start` needs
+ * this: npm passes SIGTERM to the shell between it and mlog, and the shell ends without passing it
+ * on. Only `exec` in the script would do the same, and Windows has no `exec`.
+ */
+export function stopWithParent(): void {
+  const parent = process.ppid;
+  const looking = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(looking);
+    process.kill(process.pid, 'SIGTERM');
+  }, parentLookMs).unref();
+}
+
 function deadline(ms: number): Promise<never> {
   return new Promise((_, reject) => {
     const error = new MlogError('failed_precondition', `The stop took more than ${ms} ms.`, {

@@ -1,7 +1,8 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addScheme, isGrpcAddress, mayHoldUser, parseHttpAddress } from './address.ts';
+import { MlogError } from './errors.ts';
 
 /** The services that `mlog serve` can be told to run. */
 export const roles = ['facade', 'logging', 'messages'] as const;
@@ -21,6 +22,8 @@ export interface Setting<T> {
   readonly parse: (text: string) => T | undefined;
   /** Says whether a wrong text may have a password in it, so that no error shows it. */
   readonly secret?: (text: string) => boolean;
+  /** Says whether a variable with this text was set by others and is not meant for mlog. */
+  readonly foreign?: (text: string) => boolean;
   /** What a right value is, to go on from "It has to be …". */
   readonly expected: string;
   /** The value in the help, such as `<n>`. */
@@ -103,13 +106,33 @@ export function storeAddress(help: string, readers: readonly Reader[]): Setting<
 export function parseStorePath(given: string): string | undefined {
   const path = /^file:([^\0]+)$/.exec(given)?.[1];
   if (path === undefined) return undefined;
-  if (path.startsWith('~/')) return join(homedir(), path.slice(2));
+  if (path.startsWith('~/')) return join(homeFolder(), path.slice(2));
   if (!path.startsWith('//')) return resolve(path);
   try {
     return fileURLToPath(given);
   } catch {
     // A host, or a slash in disguise: no path of this machine.
     return undefined;
+  }
+}
+
+/**
+ * The home folder of this user. Throws `usage` where there is none: HOME is not set or not absolute,
+ * and the user has no entry in the user database, as in many containers.
+ */
+export function homeFolder(): string {
+  const found = [homedir, () => userInfo().homedir].map(pathOrNothing).find(isAbsolute);
+  if (found !== undefined) return found;
+  throw new MlogError('usage', 'This user has no home folder in which to keep messages.', {
+    hint: 'Set HOME or XDG_DATA_HOME, or name a file with --store, such as file:/data/mlog.db.',
+  });
+}
+
+function pathOrNothing(find: () => string): string {
+  try {
+    return find();
+  } catch {
+    return '';
   }
 }
 
@@ -160,7 +183,15 @@ export function port(
   help: string,
   readers: readonly Reader[],
 ): Setting<number> {
-  return wholeNumber(byDefault, 0, 65_535, help, readers);
+  return { ...wholeNumber(byDefault, 0, 65_535, help, readers), foreign: isServiceVariable };
+}
+
+/**
+ * For a service named mlog, Kubernetes and Docker links set `MLOG_PORT=tcp://10.0.0.7:8880` in every
+ * container beside it (https://kubernetes.io/docs/concepts/services-networking/service/).
+ */
+function isServiceVariable(given: string): boolean {
+  return /^(?:tcp|udp|sctp):\/\/\S+:\d+$/i.test(given);
 }
 
 function wholeNumber(
@@ -198,7 +229,7 @@ export function oneOf<Value extends string>(
     default: byDefault,
     parse: (given) => values.find((value) => value === given),
     expected: `one of ${values.join(', ')}`,
-    placeholder: '<level>',
+    placeholder: '<word>',
     help,
     readers,
   };

@@ -16,6 +16,29 @@ describe('the settings', () => {
     expect(read).toMatchObject({ attemptsMax: 4, retryDelayMs: 7, attemptTimeoutMs: 8_000 });
   });
 
+  it.each([
+    ['port', 'MLOG_PORT', 8880],
+    ['loggingPort', 'MLOG_LOGGING_PORT', 8881],
+    ['messagesPort', 'MLOG_MESSAGES_PORT', 8882],
+    ['grpcPort', 'MLOG_GRPC_PORT', undefined],
+  ] as const)('of %s ignore what a container platform sets in %s', (name, variable, usual) => {
+    const others = {
+      MLOG_SERVICE_HOST: '10.0.0.7',
+      MLOG_SERVICE_PORT: '8880',
+      MLOG_PORT_8880_TCP: 'tcp://10.0.0.7:8880',
+      MLOG_PORT_8880_TCP_ADDR: '10.0.0.7',
+    };
+    for (const set of ['tcp://10.0.0.7:8880', 'udp://10.0.0.7:53', 'tcp://[fd00::7]:8880']) {
+      expect(readSettings('all', {}, { ...others, [variable]: set })[name]).toBe(usual);
+      expect(() => readSettings('all', { [name]: set }, {})).toThrow(
+        `${flagOf(name)} is ${JSON.stringify(set)}. It has to be`,
+      );
+    }
+    for (const wrong of ['abc', 'tcp://', 'tcp:8880', 'http://10.0.0.7:8880']) {
+      expect(() => readSettings('all', {}, { [variable]: wrong })).toThrow(`${variable} is "`);
+    }
+  });
+
   it('take an empty variable as not set', () => {
     expect(readSettings('logging', {}, { MLOG_PORT: '' }).port).toBe(8881);
   });

@@ -2,7 +2,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { readSettings, type Settings } from '../config.ts';
 import { limitToDescriptors } from '../connection-limit.ts';
 import { MlogError } from '../errors.ts';
-import { closeInReverse, runUntilStopped, type Closeable } from '../lifecycle.ts';
+import { closeInReverse, runUntilStopped, stopWithParent, type Closeable } from '../lifecycle.ts';
 import { createLogger, type Logger } from '../observe/logger.ts';
 import { durabilityOf } from '../open-journal.ts';
 import { listOfServices, listOfTexts, oneText } from '../roles/facade/lists.ts';
@@ -41,6 +41,7 @@ export async function serve(
   const connectionsMax = limitToDescriptors(given.connectionsMax, role === 'facade' ? 2 : 1);
   const settings = { ...given, connectionsMax };
   if (role === 'messages' && flags['store'] !== undefined && !settings.follow) throw storeError();
+  if (settings.stopOn === 'parent') stopWithParent();
   if (keepsWorkers(settings.workers)) return await serveWorkers(flags);
   const logger = createLogger({ level: settings.logLevel, pid: workerPid() });
   let onFatal!: (error: MlogError) => void;

@@ -11,7 +11,8 @@ export async function openDatabase(
   path: string,
   options: { readonly readOnly?: boolean } = {},
 ): Promise<Database> {
-  const builtin: unknown = process.getBuiltinModule('node:sqlite');
+  // Node 21 and 22.0 to 22.2 do not have the function.
+  const builtin: unknown = process.getBuiltinModule?.('node:sqlite');
   const driver = (builtin ?? (await import('@photostructure/sqlite'))) as {
     DatabaseSync: typeof DatabaseSync;
   };

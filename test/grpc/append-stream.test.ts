@@ -14,6 +14,8 @@ const limits = {
   keepAliveTimeoutMs: 60_000,
   heartbeatMs: 10_000,
   readerStallMs: 60_000,
+  queueMaxBytes: 67_108_864,
+  connectionsMax: 100,
 };
 
 function replyTo(bytes: Buffer): Buffer {
