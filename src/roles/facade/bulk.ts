@@ -13,7 +13,9 @@ export interface BulkLimits {
 }
 
 /** A line that is on its way, or the answer to one that was refused. */
-type Line = { readonly line: number; readonly message: Message } | { readonly answer: string };
+type Line = { readonly line: number } & (
+  { readonly message: Message } | { readonly answer: string }
+);
 
 /**
  * Sends a stream of NDJSON lines and gives an answer a line, in their order: what became of the
@@ -26,18 +28,22 @@ export async function* sendLines(
   lines: AsyncIterable<readonly (string | undefined)[]>,
   service: FacadeService,
   limits: BulkLimits,
+  /** Tells the last line that was answered. */
+  answered: { line: number } = { line: 0 },
 ): AsyncGenerator<string> {
   const groups = groupLines(lines, service, limits);
   const sender = new GroupSender(service, limits);
   let next = groups.next();
   try {
     for (let found = await next; !found.done; found = await next) {
-      const answered = sender.send(found.value);
+      const answering = sender.send(found.value);
       // In a later turn: the group is on its way before the next one takes this thread.
       next = new Promise<void>((resolve) => setImmediate(resolve)).then(() => groups.next());
       // Told when it is awaited.
       next.catch(() => {});
-      yield await answered;
+      const answers = await answering;
+      answered.line = found.value.at(-1)!.line;
+      yield answers;
     }
   } finally {
     groups.return(undefined).catch(() => {});
@@ -113,7 +119,7 @@ function parseLine(
     if (text.length > lineMaxLength) throw new MlogError('too_large', 'The line is too long.');
     return { line, message: service.parse(parseJson(text)) };
   } catch (error) {
-    return { answer: refusedLine(line, error) };
+    return { line, answer: refusedLine(line, error) };
   }
 }
 
@@ -159,6 +165,14 @@ class GroupSender {
 
 function unknownLine({ line, message: { id } }: SentLine): string {
   return toJsonLine({ line, id, status: 'unknown' });
+}
+
+/** The answer from a line on to a client that does not read its answers. */
+export function unreadLine(line: number): string {
+  const error =
+    'This line and those behind it were not taken, because the answers were not read. Read them ' +
+    'while you send, or send fewer lines in a request.';
+  return toJsonLine({ line, status: 'refused', error });
 }
 
 function refusedLine(line: number, error: unknown): string {

@@ -20,7 +20,8 @@ import { json, type Reply } from '../../http/reply.ts';
 import type { Handler, Request, Routes } from '../../http/server.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Message } from '../../message.ts';
-import { sendLines } from './bulk.ts';
+import { sendLines, unreadLine } from './bulk.ts';
+import { holdAnswers } from './held-answers.ts';
 import type { Source } from './lists.ts';
 import type { FacadeService } from './service.ts';
 
@@ -44,6 +45,7 @@ export interface FacadeLimits {
   readonly bodiesMaxBytes: number;
   readonly requestTimeoutMs: number;
   readonly heartbeatMs: number;
+  readonly readerStallMs: number;
 }
 
 /** The HTTP surface of the facade. */
@@ -52,7 +54,7 @@ export function facadeRoutes(
   upstream: Upstream,
   limits: FacadeLimits,
 ): Routes {
-  const { requestTimeoutMs, txtMaxBytes, bodiesMaxBytes, heartbeatMs } = limits;
+  const { requestTimeoutMs, txtMaxBytes, bodiesMaxBytes, heartbeatMs, readerStallMs } = limits;
   const bodyMaxBytes = bodyMaxBytesOf(txtMaxBytes);
   const oneBody = { bodyMaxBytes, bodiesMaxBytes, requestTimeoutMs };
 
@@ -76,8 +78,12 @@ export function facadeRoutes(
     });
     const isOrderStrict = raw.headers[orderHeader] === 'strict';
     const bounds = { ...limits, lineMaxLength: bodyMaxBytes, isOrderStrict };
-    const body = endWell(sendLines(lines, service, bounds), stopping);
-    return { status: 200, type: mediaTypes.ndjson, body };
+    const answered = { line: 0 };
+    const body = holdAnswers(sendLines(lines, service, bounds, answered), {
+      patienceMs: readerStallMs / 2,
+      lastAnswer: () => unreadLine(answered.line + 1),
+    });
+    return { status: 200, type: mediaTypes.ndjson, body: endWell(body, stopping) };
   }
 
   return {
