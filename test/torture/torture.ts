@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { proof as anyText } from './any-text.ts';
 import { proof as boundedMemory } from './bounded-memory.ts';
+import { proof as bulkUpload } from './bulk-upload.ts';
 import { type Builds, openBuilds } from './build.ts';
 import { proof as chaos } from './chaos.ts';
 import { proof as damagedStore } from './damaged-store.ts';
@@ -42,6 +43,7 @@ const proofs: readonly Proof[] = [
   anyText,
   boundedMemory,
   damagedStore,
+  bulkUpload,
 ];
 
 const usage = `npm run torture -- [options]
