@@ -3,6 +3,7 @@ import { MlogError } from '../errors.ts';
 import { cutPage } from '../journal/cut.ts';
 import type { AppendResult } from '../journal/journal.ts';
 import type { Entry, Message } from '../message.ts';
+import { checkNames, repeatedError } from './field-names.ts';
 
 /** The media types that mlog speaks. */
 export const mediaTypes = {
@@ -67,10 +68,6 @@ export function* parsePairs(text: string): Generator<[name: string, value: strin
   }
 }
 
-function repeatedError(name: string): MlogError {
-  return new MlogError('invalid_argument', `The field ${name} is there twice.`);
-}
-
 const notUtf8Text = 'The percent escapes are not valid UTF-8.';
 
 function unescapeForm(text: string): string {
@@ -114,59 +111,13 @@ export function parseAnyJson(text: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MlogError('invalid_argument', 'This is not a JSON object with a member "txt".');
   }
-  checkRepeated(text);
-  checkNames(value);
+  checkNames(text, value);
   return value;
 }
 
-/** What a text is called elsewhere. */
-const otherNames = ['text', 'message', 'msg'];
-
-/** A text under another name would only be missing; its sender has a word to change. */
-function checkNames(value: object): void {
-  if (Object.hasOwn(value, 'txt')) return;
-  const name = otherNames.find((one) => Object.hasOwn(value, one));
-  if (name === undefined) return;
-  throw new MlogError('invalid_argument', `The object has "${name}" and no member "txt".`, {
-    hint: 'The member of the text is "txt".',
-  });
-}
-
-/** The members of a message by name, as JSON lets them be written: a letter, or its escape. */
-const fieldNames =
-  /[{,]\s*("(?:(?:i|\\u0069)(?:d|\\u0064)|(?:t|\\u0074)(?:x|\\u0078)(?:t|\\u0074))")\s*:/g;
-
-/** JSON.parse takes the last of two equal members without a word; which one was meant? */
-function checkRepeated(text: string): void {
-  // Within a string a quote stands behind a backslash, so this finds names and nothing else.
-  const names = Array.from(text.matchAll(fieldNames), ([, name]) => JSON.parse(name!) as string);
-  if (new Set(names).size === names.length) return;
-  // Two that are the same may stand in objects within, where they mean nothing here.
-  const seen = new Set<string>();
-  for (const name of memberNames(text)) {
-    if ((name === 'id' || name === 'txt') && seen.has(name)) throw repeatedError(name);
-    seen.add(name);
-  }
-}
-
-/** Reads the names of the members of a JSON object, without those of the objects within. */
-function* memberNames(text: string): Generator<string> {
-  let depth = 0;
-  let before = '';
-  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],]/g)) {
-    if (token === '{' || token === '[') depth += 1;
-    else if (token === '}' || token === ']') depth -= 1;
-    // Behind a name stands its value.
-    else if (before === '{' || before === ',') {
-      if (depth === 1 && token !== ',') yield JSON.parse(token) as string;
-    }
-    before = token;
-  }
-}
-
 /**
- * Reads lines of JSON objects, skipping blank lines and a byte order mark at the start. Throws `invalid_argument` naming the line, and
- * `too_large` beyond `maxCount` of them.
+ * Reads lines of JSON objects, skipping blank lines and a byte order mark at the start. Throws
+ * `invalid_argument` naming the line, and `too_large` beyond `maxCount` of them.
  */
 export function parseNdjson<T>(
   text: string,
@@ -174,10 +125,8 @@ export function parseNdjson<T>(
   parseFields: (fields: Fields) => T,
 ): T[] {
   const parsed: T[] = [];
-  for (const [index, line] of text
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .entries()) {
+  const lines = text.replace(/^\uFEFF/, '').split('\n');
+  for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue;
     if (parsed.length === maxCount) {
       throw new MlogError('too_large', `More than ${maxCount} lines in one request.`, {

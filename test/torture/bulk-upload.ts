@@ -75,11 +75,11 @@ const judgeOrder = (
   for (const { id, txt } of entries) {
     if (seen.has(id)) found('doubled', id);
     seen.add(id);
-    const [, round, line] = /^round-(\d+)-(\d+)$/.exec(id)!.map(Number) as number[];
-    const isBehind = round! > lastRound || (round === lastRound && line! > lastLine);
+    const [, round = 0, line = 0] = id.split('-').map(Number);
+    const isBehind = round > lastRound || (round === lastRound && line > lastLine);
     if (!isBehind) found('out of order', `${id} behind round-${lastRound}-${lastLine}`);
     if (txt !== `line ${line} of ${round} ${padding}`) found('altered', `${id}: ${txt}`);
-    [lastRound, lastLine] = [round!, line!];
+    [lastRound, lastLine] = [round, line];
   }
   for (let round = 1; round <= rounds; round += 1) {
     for (let line = 1; line <= linesCount; line += 1) {
