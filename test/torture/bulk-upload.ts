@@ -10,6 +10,9 @@ const padding = 'x'.repeat(400);
 // One batch in so many never reaches the logging service.
 const lossProbability = 0.02;
 
+const stopsMaxCount = 8;
+const uploadTimeoutMs = 300_000;
+
 /** Uploads are over when the command ends by itself: it tries for as long as the run may take. */
 const patient = ['--attempts-max', '100000', '--retry-delay-ms', '20'];
 
@@ -40,9 +43,10 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
       );
       const args = ['send', '--lines', '--id', `round-${round}`, '--url', servers.facade.facade];
       const sending = scene
-        .run([...args, ...patient], { input: texts.join('\n') })
+        .run([...args, ...patient], { input: texts.join('\n'), timeoutMs: uploadTimeoutMs })
         .finally(() => (isOver = true));
-      while (!isOver) {
+      // No more than these: however slow the machine is, the upload gets its turn.
+      for (let stops = 0; !isOver && stops < stopsMaxCount; stops += 1) {
         await sleep(random.whole(50, 400));
         const name = random.pick(['facade', 'facade', 'logging'] as const);
         const signal = random.pick(['SIGTERM', 'SIGKILL'] as const);

@@ -51,7 +51,10 @@ export type Scene = {
   /** Starts a server and waits until it is ready. */
   serve: (role: Role, options?: ServeOptions) => Promise<Server>;
   /** Runs a command of mlog to its end. */
-  run: (args: readonly string[], options?: Pick<ChildOptions, 'input'>) => Promise<Run>;
+  run: (
+    args: readonly string[],
+    options?: Pick<ChildOptions, 'input'> & { timeoutMs?: number },
+  ) => Promise<Run>;
   /** Keeps an action for the end; the last one kept is the first one done. */
   defer: (action: () => unknown) => void;
   close: () => Promise<void>;
@@ -124,9 +127,9 @@ export const openScene = async ({ program }: Build): Promise<Scene> => {
       await server.ready;
       return server;
     },
-    run: async (args, options = {}) => {
+    run: async (args, { timeoutMs = runTimeoutMs, ...options } = {}) => {
       const child = await launch([process.execPath, program, ...args], options);
-      const deadline = setTimeout(() => void child.kill(), runTimeoutMs);
+      const deadline = setTimeout(() => void child.kill(), timeoutMs);
       const exit = await child.exited;
       clearTimeout(deadline);
       return { ...exit, stdout: child.stdout(), stderr: child.stderr() };
