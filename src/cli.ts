@@ -1,12 +1,13 @@
-import { Argument, Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { addSettings } from './cli/flags.ts';
+import { helpOf, toUsageError } from './cli/usage.ts';
 import { flush, put } from './commands/print.ts';
-import { flagOf, settingOf, settingsOf, variableOf, type SettingName } from './config.ts';
 import { toMlogError } from './errors.ts';
 import { checkArguments } from './given-text.ts';
 import { ignoreStraySignals } from './lifecycle.ts';
 import { toVisible } from './observe/visible.ts';
-import { roles, type Reader, type Role } from './setting-kinds.ts';
+import { roles, type Role } from './setting-kinds.ts';
 
 /** Runs the command of a command line; the only place that turns an error into an exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -15,14 +16,14 @@ export async function main(argv: readonly string[]): Promise<void> {
     await run(argv);
     await flush();
   } catch (error) {
-    process.exit(tell(error));
+    process.exit(tell(error, argv));
   }
 }
 
 async function run(argv: readonly string[]): Promise<void> {
   checkArguments(argv);
   try {
-    await createProgram(argv[2]).parseAsync(argv);
+    await createProgram(argv.slice(2)).parseAsync(argv);
   } catch (error) {
     // Help and version come this way too.
     if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
@@ -30,12 +31,17 @@ async function run(argv: readonly string[]): Promise<void> {
 }
 
 /** Tells the person what went wrong, in one line and without a stack trace; gives the exit code. */
-function tell(thrown: unknown): number {
-  // Commander has said it already, with the usage.
-  if (thrown instanceof CommanderError) return 2;
-  const error = toMlogError(thrown);
+function tell(thrown: unknown, argv: readonly string[]): number {
+  // The usage was asked for by a call without a command, and stands there already.
+  if (thrown instanceof CommanderError && thrown.code === 'commander.help') return 2;
+  const [called = '', ...args] = argv.slice(2);
+  const isUsage = thrown instanceof CommanderError;
+  const error = isUsage ? toUsageError(thrown, called) : toMlogError(thrown);
   const reason = error.code === 'internal' ? reasonOf(error.cause) : error.hint;
-  process.stderr.write(`mlog: ${toVisible([error.message, reason].filter(Boolean).join(' '))}\n`);
+  const help = helpOf(commands.has(called) ? called : '', args);
+  const more = error.code === 'usage' ? `See \`${help}\`.` : '';
+  const line = [error.message, reason, more].filter(Boolean).join(' ');
+  process.stderr.write(`mlog: ${toVisible(line)}\n`);
   return error.exitCode;
 }
 
@@ -52,13 +58,13 @@ const commands = new Map([
 ]);
 
 /** Makes the parser of a command, or of all where it is none of them: to make one takes 0.5 ms. */
-function createProgram(called = ''): Command {
+function createProgram([called = '', ...rest]: readonly string[]): Command {
   const program = new Command('mlog')
     .description('A small durable message log: on disk before it answers, one id is one message.')
     .version(manifest.version)
-    .configureOutput({ writeOut: put })
+    // `tell` says what commander finds wrong.
+    .configureOutput({ writeOut: put, outputError: () => {} })
     .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError('See `mlog --help`.')
     .exitOverride()
     .addHelpText(
       'after',
@@ -75,29 +81,31 @@ Examples:
   mlog list                                         the messages, a line each`,
     );
   const add = commands.get(called);
-  for (const one of add ? [add] : commands.values()) one(program);
+  for (const one of add ? [add] : commands.values()) one(program, rest);
   return program;
 }
 
-function addServe(program: Command): void {
+const serveExamples = [
+  'mlog serve                                    facade on 8880, logging on 8881, messages on 8882',
+  'mlog serve --store memory:                    a throw-away run',
+  'mlog serve logging --port 9001 --store file:./mlog.db',
+  'mlog serve facade --port 9000 --logging http://localhost:9001',
+  'mlog serve facade --port 9000 --logging grpc://localhost:50051',
+  'mlog serve messages --port 9002 --follow http://localhost:9001',
+  'mlog serve --retain-age 30d                   messages older than that are removed',
+];
+
+/** Adds `mlog serve`; beside a role, its help shows the settings and examples of that role alone. */
+function addServe(program: Command, args: readonly string[]): void {
+  const asked = roles.find((one) => args.includes(one));
   const command = program
     .command('serve')
     .description('Run one of the services, or all three in one process.')
     .addArgument(new Argument('[role]', 'the service to run; all three if none').choices(roles));
-  addSettings(command, ['all', ...roles]);
+  addSettings(command, ['all', ...roles], asked);
+  const examples = serveExamples.filter((one) => !asked || one.includes(` serve ${asked} `));
   command
-    .addHelpText(
-      'after',
-      `
-Examples:
-  mlog serve                                    facade on 8880, logging on 8881, messages on 8882
-  mlog serve --store memory:                    a throw-away run
-  mlog serve logging --port 9001 --store file:./mlog.db
-  mlog serve facade --port 9000 --logging http://localhost:9001
-  mlog serve facade --port 9000 --logging grpc://localhost:50051
-  mlog serve messages --port 9002 --follow http://localhost:9001
-  mlog serve --retain-age 30d                   messages older than that are removed`,
-    )
+    .addHelpText('after', `\nExamples:\n${examples.map((one) => `  ${one}`).join('\n')}`)
     .action(async (role: Role | undefined, options) => {
       const { serve } = await import('./commands/serve.ts');
       await serve(role, options as Record<string, unknown>);
@@ -108,9 +116,6 @@ function addSend(program: Command): void {
   const command = program
     .command('send')
     .description('Send one message and print its id, or many, a line each.')
-    .showHelpAfterError(
-      'See `mlog send --help`. A text that begins with a dash stands behind --: mlog send -- "- item"',
-    )
     .argument('[text...]', 'the text, words joined by a space; - reads it from stdin')
     .option(
       '--id <id>',
@@ -212,26 +217,4 @@ Examples:
       const { backup } = await import('./commands/backup.ts');
       await backup(file, options as Record<string, string>);
     });
-}
-
-/** Adds the settings of some readers as flags; `config.ts` reads and checks them. */
-function addSettings(command: Command, readers: readonly Reader[]): void {
-  for (const name of new Set(readers.flatMap(settingsOf))) {
-    command.addOption(toOption(name, readers));
-  }
-}
-
-function toOption(name: SettingName, offered: readonly Reader[]): Option {
-  const { placeholder, help, default: value, defaultText = value, readers } = settingOf(name);
-  const knowing = offered.filter((reader) => readers.includes(reader));
-  const limits = knowing.length < offered.length ? `; ${toLimits(knowing)}` : '';
-  const facts = `default ${String(defaultText)}, ${variableOf(name)}${limits}`;
-  return new Option(`${flagOf(name)} ${placeholder}`, `${help} (${facts})`);
-}
-
-/** Says which calls of `mlog serve` know a setting. */
-function toLimits(knowing: readonly Reader[]): string {
-  const named = knowing.filter((reader) => reader !== 'all').join(', ');
-  if (named === '') return 'only without a role';
-  return `only ${named}${knowing.includes('all') ? ' or no role' : ''}`;
 }

@@ -102,12 +102,31 @@ export class MlogError extends Error {
   }
 }
 
+/** What Node throws where the system has run out of something, and what to do about it. */
+const shortages: readonly (readonly [codes: string[], what: string, hint: string])[] = [
+  // Node gives no other code where a thread cannot open what it needs.
+  [
+    ['EMFILE', 'ERR_WORKER_INIT_FAILED'],
+    'This process may not open more files and connections.',
+    'Raise the limit, as `ulimit -n 4096` does in a shell.',
+  ],
+  [['ENFILE'], 'The system has no more files to open.', 'End what holds many of them.'],
+  [['ENOSPC', 'EDQUOT'], 'There is no space left on the disk.', 'Free some.'],
+  [['ENOMEM', 'ERR_WORKER_OUT_OF_MEMORY'], 'There is no memory left.', 'Free some.'],
+];
+
 /**
- * Gives the same error if it is one of ours; anything else is a fault in mlog itself and becomes
- * `internal`, with the original as its cause for the diagnostics only.
+ * Gives the same error if it is one of ours, and `failed_precondition` where the system has run out
+ * of something. Anything else is a fault in mlog itself and becomes `internal`. The original is the
+ * cause, for the diagnostics only.
  */
 export function toMlogError(error: unknown): MlogError {
   if (error instanceof MlogError) return error;
+  for (const [codes, what, hint] of shortages) {
+    if (hasErrno(error, ...codes)) {
+      return new MlogError('failed_precondition', what, { hint, cause: error });
+    }
+  }
   return new MlogError('internal', 'Something went wrong inside mlog.', {
     hint: 'The diagnostics of the service tell more.',
     cause: error,

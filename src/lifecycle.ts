@@ -146,10 +146,9 @@ const parentLookMs = 200;
  */
 export function stopWithParent(): void {
   const parent = process.ppid;
-  const looking = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(looking);
-    process.kill(process.pid, 'SIGTERM');
+  // Not a real signal: a second one would end a stop that is under way.
+  setInterval(() => {
+    if (process.ppid !== parent) process.emit('SIGTERM', 'SIGTERM');
   }, parentLookMs).unref();
 }
 

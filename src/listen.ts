@@ -22,6 +22,8 @@ export function isInUse(error: unknown): boolean {
   return error instanceof MlogError && hasErrno(error.cause, 'EADDRINUSE');
 }
 
+const foreignCodes = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EAFNOSUPPORT', 'EINVAL'];
+
 function toListenError(error: unknown, host: string, port: number): MlogError {
   if (hasErrno(error, 'EADDRINUSE')) {
     return new MlogError('failed_precondition', `Port ${port} of ${host} is in use.`, {
@@ -37,7 +39,8 @@ function toListenError(error: unknown, host: string, port: number): MlogError {
       cause: error,
     });
   }
-  if (hasErrno(error, 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN')) {
+  // An address of IPv6 is none where the machine has no IPv6, and EINVAL is one without its zone.
+  if (hasErrno(error, ...foreignCodes)) {
     return new MlogError('failed_precondition', `${host} is not an address of this machine.`, {
       hint: 'Choose another --host, such as 127.0.0.1.',
       cause: error,

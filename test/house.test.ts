@@ -30,9 +30,9 @@ const storeys = [
   ['address', 'message', 'errors'],
 ];
 
-/** Each package and its one room, a file or a whole folder. */
+/** Each package and its one room: a file, or a folder and the file of the same name. */
 const rooms: Record<string, string> = {
-  commander: 'cli.ts',
+  commander: 'cli/',
   negotiator: 'http/listing.ts',
   'p-retry': 'journal/retry.ts',
   pino: 'observe/logger.ts',
@@ -128,7 +128,7 @@ function storeyOf(path: string): { level: number; room: string } {
 
 function isRoomOf(packageName: string, path: string): boolean {
   const room = rooms[packageName]!;
-  if (room.endsWith('/')) return path.startsWith(room);
+  if (room.endsWith('/')) return path.startsWith(room) || path === `${room.slice(0, -1)}.ts`;
   const beside = [room, `${dirname(room)}/packages.ts`, `${dirname(room)}/undici.d.ts`];
   return beside.includes(path);
 }

@@ -63,18 +63,24 @@ export async function printJson(value: object): Promise<boolean> {
 
 /** Writes a remark for the person to stderr. */
 export function remark(text: string): void {
-  process.stderr.write(`${toVisible(text)}\n`);
+  putRemark(`${toVisible(text)}\n`);
+}
+
+/** What stderr does not take is lost: nobody else could be told, and the exit code stands. */
+function putRemark(text: string): void {
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
+  process.stderr.write(text);
 }
 
 /** Shows how far something is, on a terminal only; `end` takes it away again. */
 export function showProgress(text: () => string): { end: () => void } {
   if (!process.stderr.isTTY) return { end: () => {} };
   const clear = '\r\x1b[K';
-  const timer = setInterval(() => process.stderr.write(`${clear}${text()}`), 200);
+  const timer = setInterval(() => putRemark(`${clear}${text()}`), 200);
   return {
     end() {
       clearInterval(timer);
-      process.stderr.write(clear);
+      putRemark(clear);
     },
   };
 }

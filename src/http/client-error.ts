@@ -21,6 +21,12 @@ export function toClientError(error: unknown, url: string): MlogError {
       cause: error,
     });
   }
+  if (hasErrno(error, 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG')) {
+    return new MlogError('unavailable', `What listens at ${url} does not speak TLS.`, {
+      hint: 'Is its address one of http:// instead of https://?',
+      cause: error,
+    });
+  }
   const reason = error instanceof Error ? error.message : String(error);
   return new MlogError('unavailable', `The connection to ${url} failed: ${reason}.`, {
     cause: error,

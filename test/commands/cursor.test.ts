@@ -108,6 +108,18 @@ describe('a cursor', () => {
     cursor.close();
     expect(openFiles()).not.toContain(path);
   });
+
+  it('says which position it could not keep', () => {
+    const cursor = openCursor(path);
+    cursor.close();
+    expect(() => cursor.save(17)).toThrow(
+      expect.objectContaining({
+        code: 'failed_precondition',
+        message: expect.stringContaining(`--cursor ${path} cannot be written: E`),
+        hint: expect.stringContaining('Message 17 was printed'),
+      }) as Error,
+    );
+  });
 });
 
 function openFiles(): string[] {

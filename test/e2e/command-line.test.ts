@@ -70,6 +70,35 @@ describe('help', () => {
     expect(await helpOf([name, '--help'])).not.toMatch(idle);
   });
 
+  test.each(['facade', 'logging', 'messages'])(
+    'of `mlog serve %s` shows the settings and examples of that role alone',
+    async (role) => {
+      const help = await helpOf(['serve', role, '--help']);
+      expect(help).not.toMatch(/; only /);
+      for (const line of examplesOf(help)) expect(line).toContain(`mlog serve ${role} `);
+      expect(help.includes('--retry-delay-ms')).toBe(role === 'facade');
+      expect(help.includes('--batch-max-count')).toBe(role !== 'messages');
+      expect(help.includes('--follow')).toBe(role === 'messages');
+      expect(help).toContain('--heartbeat-ms');
+    },
+  );
+
+  test.each([
+    [['sned', 'Its me'], "Unknown command 'sned'. Did you mean send? See `mlog --help`."],
+    [
+      ['send', '--jsn', 'x'],
+      "Unknown option '--jsn'. Did you mean --json? See `mlog send --help`.",
+    ],
+    [['send', '- item'], 'stands behind --: mlog send -- "- item". See `mlog send --help`.'],
+    [['backup'], "Missing required argument 'file'. See `mlog backup --help`."],
+    [['list', '--limit', 'x'], 'It has to be a whole number of 0 or more. See `mlog list --help`.'],
+    [['serve', 'facade', '--port', 'x'], '0 to 65535. See `mlog serve facade --help`.'],
+  ])('tells what is wrong with `mlog %j` in a line that points to its help', async (args, said) => {
+    const { code, stderr } = await sandbox.run(args);
+    expect({ code, stderr }).toStrictEqual({ code: 2, stderr: expect.stringMatching(oneLine) });
+    expect(stderr.trimEnd().endsWith(said), stderr).toBe(true);
+  });
+
   test('tells its version', async () => {
     const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
     const { version } = JSON.parse(manifest) as { version: string };
@@ -226,9 +255,11 @@ describe('a start that cannot be', () => {
   });
 
   test('says that a host is not of this machine', async () => {
-    const host = '192.0.2.1'; // Of a block that is for documents alone (RFC 5737).
-    const run = await sandbox.run(['serve', 'messages', '--port', '0', '--host', host]);
-    expect(run).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(oneLine) });
-    expect(run.stderr).toContain(host);
+    // Of a block that is for documents alone (RFC 5737), and one that needs a zone.
+    for (const host of ['192.0.2.1', 'fe80::1']) {
+      const run = await sandbox.run(['serve', 'messages', '--port', '0', '--host', host]);
+      expect(run).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(oneLine) });
+      expect(run.stderr).toContain(`${host} is not an address of this machine`);
+    }
   });
 });

@@ -1,0 +1,30 @@
+import { Option, type Command } from 'commander';
+import { flagOf, settingOf, settingsOf, variableOf, type SettingName } from '../config.ts';
+import type { Reader } from '../setting-kinds.ts';
+
+/**
+ * Adds the settings of some readers as flags; `config.ts` reads and checks them. Where the help is
+ * for one of the readers, it shows no others, though all are known: a wrong one is told as such.
+ */
+export function addSettings(command: Command, readers: readonly Reader[], helped?: Reader): void {
+  for (const name of new Set(readers.flatMap(settingsOf))) {
+    const option = toOption(name, helped ? [helped] : readers);
+    const isIdle = helped !== undefined && !settingOf(name).readers.includes(helped);
+    command.addOption(option.hideHelp(isIdle));
+  }
+}
+
+function toOption(name: SettingName, offered: readonly Reader[]): Option {
+  const { placeholder, help, default: value, defaultText = value, readers } = settingOf(name);
+  const knowing = offered.filter((reader) => readers.includes(reader));
+  const limits = knowing.length < offered.length ? `; ${toLimits(knowing)}` : '';
+  const facts = `default ${String(defaultText)}, ${variableOf(name)}${limits}`;
+  return new Option(`${flagOf(name)} ${placeholder}`, `${help} (${facts})`);
+}
+
+/** Says which calls of `mlog serve` know a setting. */
+function toLimits(knowing: readonly Reader[]): string {
+  const named = knowing.filter((reader) => reader !== 'all').join(', ');
+  if (named === '') return 'only without a role';
+  return `only ${named}${knowing.includes('all') ? ' or no role' : ''}`;
+}

@@ -1,0 +1,20 @@
+import type { CommanderError } from 'commander';
+import { MlogError } from '../errors.ts';
+import { roles } from '../setting-kinds.ts';
+
+/** Makes sentences of what commander says: "error: unknown option '--prot'\n(Did you mean …?)". */
+export function toUsageError({ message, code }: CommanderError, called: string): MlogError {
+  const [what = '', suggestion] = message.replace(/^error: /, '').split('\n');
+  const sentence = what.charAt(0).toUpperCase() + what.slice(1).replace(/\.?$/, '.');
+  const mayBeText = called === 'send' && code === 'commander.unknownOption';
+  const hint = suggestion?.replace(/^\((.*)\)$/, '$1') ?? (mayBeText ? dashHint : undefined);
+  return new MlogError('usage', sentence, { hint });
+}
+
+const dashHint = 'A text that begins with a dash stands behind --: mlog send -- "- item".';
+
+/** The call that tells how the command is used that was called. */
+export function helpOf(called: string, args: readonly string[]): string {
+  const role = called === 'serve' ? roles.filter((one) => args.includes(one)) : [];
+  return ['mlog', called, ...role.slice(0, 1), '--help'].filter(Boolean).join(' ');
+}
