@@ -1,9 +1,9 @@
-import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { hasErrno, MlogError, toMlogError } from '../errors.ts';
+import { MlogError, toMlogError } from '../errors.ts';
 import { parseJson, toMessageLine, type Fields } from '../http/formats.ts';
 import { splitBytes } from '../http/lines.ts';
 import { createId, parseMessage } from '../message.ts';
+import { openInput, toInputError } from './input.ts';
 
 /** A line of the input that is a message. */
 export interface Line {
@@ -43,7 +43,7 @@ export const inputMaxBytes = 64 * 1024 * 1024;
  * its id from here on. Throws `usage` where the input cannot be read.
  */
 export async function* readLines(
-  { file = '-', ndjson, id: prefix }: LineInputOptions,
+  { file, ndjson, id: prefix }: LineInputOptions,
   { refuse, stopping }: LineInputEvents,
 ): AsyncGenerator<Line[]> {
   let line = 0;
@@ -59,11 +59,9 @@ export async function* readLines(
     return { line, id: message.id, json, bytes: Buffer.byteLength(json) };
   }
 
-  const name = file === '-' ? 'stdin' : file;
+  const { name, stream } = await openInput(file);
   try {
-    const input =
-      file === '-' ? process.stdin : createReadStream(file, { highWaterMark: readBytes });
-    for await (const texts of splitBytes(readChunks(input, stopping), {
+    for await (const texts of splitBytes(readChunks(stream, stopping), {
       lineMaxBytes: inputMaxBytes,
     })) {
       const group: Line[] = [];
@@ -83,8 +81,6 @@ export async function* readLines(
     if (!isInterruption(error)) throw toInputError(error, name);
   }
 }
-
-const readBytes = 256 * 1024;
 
 /** Gives what is read, and throws where a signal cut the input off before its end. */
 async function* readChunks(input: Readable, stopping: AbortSignal): AsyncGenerator<Buffer> {
@@ -114,11 +110,4 @@ function beforeAbort<T>(value: Promise<T>, signal: AbortSignal): Promise<T | und
     signal.addEventListener('abort', onAbort);
     value.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
-}
-
-function toInputError(error: unknown, name: string): MlogError {
-  if (hasErrno(error, 'ENOENT', 'EACCES', 'EISDIR')) {
-    return new MlogError('usage', `${name} cannot be read: ${error.message}.`, { cause: error });
-  }
-  return toMlogError(error);
 }

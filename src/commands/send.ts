@@ -8,9 +8,10 @@ import { retry } from '../journal/retry.ts';
 import { createId, parseMessage, type Message } from '../message.ts';
 import { toVisible } from '../observe/visible.ts';
 import { facadeError } from './facade-error.ts';
+import { openInput, toInputError } from './input.ts';
 import { inputMaxBytes } from './line-input.ts';
 import type { Outcome } from './line-sender.ts';
-import { print, printJson, remark } from './print.ts';
+import { flush, print, printJson, remark } from './print.ts';
 
 /** What `mlog send` may be told beside the settings. */
 export interface SendOptions {
@@ -29,7 +30,7 @@ export async function send(words: readonly string[], options: SendOptions): Prom
   const message = parseMessage(options.id ?? createId(), txt, { txtMaxBytes: Infinity });
   try {
     const sent = await sendMessage(message, settings);
-    await (options.json ? printJson(sent) : print(`${toVisible(sent.id)}\n`));
+    await printSent(sent, options);
   } catch (error) {
     const status = options.json ? statusOf(error) : undefined;
     if (status) await printJson({ id: message.id, status, error: toMlogError(error).message });
@@ -39,16 +40,21 @@ export async function send(words: readonly string[], options: SendOptions): Prom
 
 /** Reads stdin as one text, and no more of it than a message may ever be. */
 async function readStdin(): Promise<string> {
+  const { stream, name } = await openInput();
   const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of process.stdin as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes > inputMaxBytes) {
-      throw new MlogError('too_large', `stdin is larger than ${inputMaxBytes} bytes.`, {
-        hint: 'That is no single message. To send a message a line, say `mlog send --lines`.',
-      });
+  try {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      bytes += piece.length;
+      if (bytes > inputMaxBytes) {
+        throw new MlogError('too_large', `stdin is larger than ${inputMaxBytes} bytes.`, {
+          hint: 'That is no single message. To send a message a line, say `mlog send --lines`.',
+        });
+      }
+      pieces.push(piece);
     }
-    pieces.push(piece);
+  } catch (error) {
+    throw toInputError(error, name);
   }
   const whole = Buffer.concat(pieces);
   if (isUtf8(whole)) return whole.toString();
@@ -86,6 +92,21 @@ function withId(error: unknown, id: string, mayBeStored: boolean): unknown {
   }
   const hint = `It is not stored. Send it again with --id ${id} or a new id.`;
   return new MlogError(cause.code, message, { hint, cause: error });
+}
+
+/** What was sent is told of, be it on stdout or in the error that stdout could not be written. */
+async function printSent(sent: Sent, { json }: SendOptions): Promise<void> {
+  try {
+    await (json ? printJson(sent) : print(`${toVisible(sent.id)}\n`));
+    await flush();
+  } catch (error) {
+    throw withHint(error, `The message is stored; its id is ${sent.id}.`);
+  }
+}
+
+function withHint(error: unknown, hint: string): unknown {
+  if (!(error instanceof MlogError)) return error;
+  return new MlogError(error.code, error.message, { hint, cause: error });
 }
 
 function statusOf(error: unknown): Outcome | undefined {

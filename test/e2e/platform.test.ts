@@ -101,7 +101,7 @@ describe('an output that takes nothing', () => {
     const at = ['--url', facade.url];
     const sent = await runFull(1, ['send', '--id', 'one', 'Its me', ...at]);
     expect(sent).toMatchObject({ code: 1, stderr: expect.stringMatching(oneLine) });
-    expect(sent.stderr).toMatch(/stdout cannot be written: ENOSPC/);
+    expect(sent.stderr).toMatch(/stdout cannot be written: ENOSPC.*stored; its id is one/);
     const copy = join(sandbox.folder, 'copy.db');
     for (const args of [['list', ...at], ['backup', copy, ...at], ['--help']]) {
       const run = await runFull(1, args);
