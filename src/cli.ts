@@ -45,9 +45,7 @@ function tell(thrown: unknown, argv: readonly string[]): number {
   return error.exitCode;
 }
 
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
+const reasonOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause));
 
 const commands = new Map([
   ['serve', addServe],

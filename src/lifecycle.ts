@@ -1,4 +1,5 @@
 import { fstatSync, readSync, statSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { startedAs } from './config.ts';
 import { hasErrno, MlogError } from './errors.ts';
 import type { Logger } from './observe/logger.ts';
@@ -34,6 +35,7 @@ export async function runUntilStopped(options: RunOptions): Promise<void> {
   const { start, stop, failed, shutdownTimeoutMs, logger } = options;
   tellWarnings(logger);
   const { signalled, forget } = listenForSignal();
+  const isAtTerminal = [0, 1, 2].some(isatty);
   let graceMs = shutdownTimeoutMs;
   try {
     const late = signalled.then(() => deadline(shutdownTimeoutMs));
@@ -45,6 +47,10 @@ export async function runUntilStopped(options: RunOptions): Promise<void> {
     logger.info({ signal }, 'Stopping');
     await Promise.race([stop(), failed, deadline(shutdownTimeoutMs)]);
     logger.info('Stopped');
+    // Once its terminal is gone, Node fails an assertion of its own where it exits by itself.
+    if (signal === 'SIGHUP' && isAtTerminal) {
+      process.once('exit', () => process.kill(process.pid, signal));
+    }
   } catch (error) {
     await Promise.race([stop(), deadline(graceMs)]).catch(() => {});
     throw error;

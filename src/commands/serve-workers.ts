@@ -59,8 +59,10 @@ export async function serveWorkers(flags: Readonly<Record<string, unknown>>): Pr
       return Promise.resolve();
     },
     async stop() {
+      // Called again where the first stop took too long: nothing is left behind.
+      const signal = stopping ? 'SIGKILL' : 'SIGTERM';
       stopping = true;
-      for (const worker of running) worker.process.kill('SIGTERM');
+      for (const worker of running) worker.process.kill(signal);
       await Promise.all(kept);
     },
     failed,

@@ -10,7 +10,7 @@ export class FrameReader {
   partialBytes = 0;
   /** The largest size that a message has announced. */
   announcedMaxBytes = 0;
-  readonly #head = Buffer.alloc(headBytes);
+  #flag = 0;
   #messageBytes = 0;
 
   /** Reads the next piece. */
@@ -18,20 +18,23 @@ export class FrameReader {
     for (let at = 0; at < piece.length;) {
       at += this.partialBytes < headBytes ? this.#readHead(piece, at) : this.#readBody(piece, at);
       if (this.partialBytes === headBytes + this.#messageBytes) {
-        onMessage(this.#messageBytes, this.#head[0] === 1);
+        onMessage(this.#messageBytes, this.#flag === 1);
         this.partialBytes = 0;
       }
     }
   }
 
   #readHead(piece: Buffer, at: number): number {
-    const taken = piece.copy(this.#head, this.partialBytes, at);
-    this.partialBytes += taken;
+    const byte = piece[at]!;
+    if (this.partialBytes === 0) {
+      this.#flag = byte;
+      this.#messageBytes = 0;
+    } else this.#messageBytes = this.#messageBytes * 256 + byte;
+    this.partialBytes += 1;
     if (this.partialBytes === headBytes) {
-      this.#messageBytes = this.#head.readUInt32BE(1);
       this.announcedMaxBytes = Math.max(this.announcedMaxBytes, this.#messageBytes);
     }
-    return taken;
+    return 1;
   }
 
   #readBody(piece: Buffer, at: number): number {

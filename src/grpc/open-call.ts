@@ -26,6 +26,11 @@ export interface CallLimits {
   readonly readerStallMs: number;
 }
 
+/** One clock for all calls: timers for each took more than all else that is done here. */
+export interface Clock {
+  readonly nowMs: number;
+}
+
 /** What a call is, and what it shares with all others. */
 export interface CallOptions {
   readonly path: string;
@@ -37,6 +42,7 @@ export interface CallOptions {
   readonly hasOneReply: boolean;
   readonly limits: CallLimits;
   readonly received: ReceiveLimit;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -66,8 +72,10 @@ export class OpenCall {
   #read: (() => void) | undefined;
   #writing = 0;
   #written = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #stopTimer: NodeJS.Timeout | undefined;
+  #due = Infinity;
+  #onDue = () => {};
+  #stopDue = Infinity;
+  #writtenBefore = 0;
 
   constructor(base: BaseCall, options: CallOptions) {
     this.#base = base;
@@ -76,11 +84,11 @@ export class OpenCall {
     const { messageMaxBytes, requestTimeoutMs } = options.limits;
     const connection = base.stream.session ?? this;
     this.#messages = new ReceivedMessages(options.received, connection, messageMaxBytes);
-    if (!options.isStream) this.#setTimer(requestTimeoutMs, () => this.#refuseLate());
+    if (!options.isStream) this.#setDue(requestTimeoutMs, () => this.#refuseLate());
     // Before grpc-js keeps it.
     base.stream.prependListener('data', (piece: Buffer) => this.#receive(piece));
     // Before the handler is called, which may begin the reply.
-    base.stream.prependOnceListener('end', () => clearTimeout(this.#timer));
+    base.stream.prependOnceListener('end', () => this.#setDue(Infinity));
     base.stream.once('close', () => this.#close());
   }
 
@@ -109,7 +117,7 @@ export class OpenCall {
     this.#writing += 1;
     const { hasOneReply, limits } = this.#options;
     // Only once it is written does grpc-js give the status, by which the call ends.
-    if (hasOneReply) this.#setTimer(limits.readerStallMs, () => this.cut());
+    if (hasOneReply) this.#setDue(limits.readerStallMs, () => this.cut());
   }
 
   /** Says that a message of the reply has left for the client. */
@@ -145,23 +153,35 @@ export class OpenCall {
       const code = statuses[status.code ?? statuses.UNKNOWN];
       logger.warn({ path, code, reason: status.details }, 'Call failed');
     }
-    this.#setTimer(lingerMs, () => {
+    this.#setDue(lingerMs, () => {
       // What a server may do that has answered all it wants to (RFC 9113, section 8.1).
       if (this.#stream.writableFinished) this.#stream.close(constants.NGHTTP2_NO_ERROR);
-      this.#setTimer(limits.readerStallMs, () => this.cut());
+      this.#setDue(limits.readerStallMs, () => this.cut());
     });
+  }
+
+  /** Does what is due; called each time that the clock goes on. */
+  check(): void {
+    const { nowMs } = this.#options.clock;
+    if (nowMs >= this.#due) {
+      this.#due = Infinity;
+      this.#onDue();
+    }
+    if (nowMs >= this.#stopDue) this.#checkStop();
   }
 
   /** Lets a call that is being answered come to its end, and ends all others in a moment. */
   stop(): void {
+    this.#stopDue = this.#options.clock.nowMs + stopGraceMs;
+    this.#writtenBefore = this.#written;
+  }
+
+  #checkStop(): void {
     const isArriving = !this.#options.isStream && !this.#stream.readableEnded;
-    const written = this.#written;
-    this.#stopTimer = setTimeout(() => {
-      if (this.#hasStatus) this.cut();
-      else if (isArriving && !this.#stream.readableEnded) this.refuse(stoppingError);
-      else if (this.#writing > 0 && this.#written === written) this.cut();
-      if (!this.#stream.closed) this.stop();
-    }, stopGraceMs);
+    const isStalled = this.#writing > 0 && this.#written === this.#writtenBefore;
+    if (this.#hasStatus || isStalled) this.cut();
+    else if (isArriving) this.refuse(stoppingError);
+    this.stop();
   }
 
   #receive(piece: Buffer): void {
@@ -178,29 +198,28 @@ export class OpenCall {
   /** A message that has begun has to become whole, though the stream may last for ever. */
   #watchPartial(isAnother: boolean): void {
     if (!this.#messages.isPartial) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-    } else if (!this.#timer || isAnother) {
-      this.#setTimer(this.#options.limits.requestTimeoutMs, () => this.#refuseLate());
+      this.#setDue(Infinity);
+    } else if (this.#due === Infinity || isAnother) {
+      this.#setDue(this.#options.limits.requestTimeoutMs, () => this.#refuseLate());
     }
   }
 
   #refuseLate(): void {
     // It is not the client that is slow where nothing is read.
-    if (this.#options.isStream && this.#stream.isPaused()) return void this.#timer?.refresh();
     const { requestTimeoutMs } = this.#options.limits;
+    if (this.#options.isStream && this.#stream.isPaused()) {
+      return this.#setDue(requestTimeoutMs, () => this.#refuseLate());
+    }
     this.refuse(new MlogError('request_timeout', `The message took over ${requestTimeoutMs} ms.`));
   }
 
-  #setTimer(ms: number, onTime: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(onTime, ms);
+  #setDue(ms: number, onDue: () => void = () => {}): void {
+    this.#due = this.#options.clock.nowMs + ms;
+    this.#onDue = onDue;
   }
 
   #close(): void {
     this.#hasStatus = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#stopTimer);
     this.#free();
   }
 

@@ -27,6 +27,9 @@ export interface OpenCalls {
   stop(): Promise<void>;
 }
 
+/** How often it is looked for what is due. */
+const clockMs = 100;
+
 const byStream = new WeakMap<ServerHttp2Stream, OpenCall>();
 
 /** Gives the call that a stream belongs to. */
@@ -43,6 +46,11 @@ export function createOpenCalls(
   const open = new Set<OpenCall>();
   const received = new ReceiveLimit(receiveLimits(limits));
   let onEmpty = () => {};
+  const clock = { nowMs: performance.now() };
+  const ticking = setInterval(() => {
+    clock.nowMs = performance.now();
+    for (const call of open) call.check();
+  }, clockMs).unref();
 
   return {
     intercept({ path, requestStream: isStream, responseStream }, call) {
@@ -54,6 +62,7 @@ export function createOpenCalls(
         takesTexts: textPaths.has(path),
         limits,
         received,
+        clock,
         logger,
       });
       byStream.set(base.stream, openCall);
@@ -86,6 +95,7 @@ export function createOpenCalls(
     async stop() {
       for (const call of open) call.stop();
       if (open.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));
+      clearInterval(ticking);
     },
   };
 }
