@@ -19,6 +19,10 @@ export async function startFollowers(url, count) {
   const [begun] = await once(worker, 'message');
   if (begun.error) throw new Error(begun.error);
   return {
+    /** Forgets what came so far. */
+    reset() {
+      worker.postMessage('reset');
+    },
     async stop() {
       const told = once(worker, 'message');
       worker.postMessage('stop');
@@ -31,7 +35,7 @@ export async function startFollowers(url, count) {
 
 async function follow({ url, count }) {
   const { hostname, port, host } = new URL(url);
-  const delaysMs = [];
+  let delaysMs = [];
   const sockets = Array.from({ length: count }, () => connect(Number(port), hostname));
   for (const socket of sockets) {
     socket.write(`GET /logging HTTP/1.1\r\nHost: ${host}\r\nAccept: text/event-stream\r\n\r\n`);
@@ -51,7 +55,10 @@ async function follow({ url, count }) {
   }
   await Promise.all(sockets.map((socket) => once(socket, 'data')));
   parentPort.postMessage({});
-  await once(parentPort, 'message');
+  for (let order = 'reset'; order === 'reset';) {
+    [order] = await once(parentPort, 'message');
+    if (order === 'reset') delaysMs = [];
+  }
   for (const socket of sockets) socket.destroy();
   parentPort.postMessage({
     events: delaysMs.length,

@@ -76,6 +76,16 @@ const goals = [
     measure: ({ read }) => read?.largest('longestHoldMs'),
   },
   {
+    text: 'Following, 200 followers after 20,000 messages, p99 ms',
+    atMost: 250,
+    measure: (results) => results['follow-aged']?.median('200 followers', 'p99Ms'),
+  },
+  {
+    text: 'Following, 1,000 followers after 20,000 messages, p99 ms',
+    atMost: 500,
+    measure: (results) => results['follow-aged']?.median('1,000 followers', 'p99Ms'),
+  },
+  {
     text: 'Growth, bulk, big × empty',
     atLeast: 0.8,
     measure: ({ growth }) => growthRatio(growth, 'perSecond'),

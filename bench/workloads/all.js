@@ -1,5 +1,6 @@
 import { bulk } from './bulk.js';
 import { follow } from './follow.js';
+import { followAged } from './follow-aged.js';
 import { growth } from './growth.js';
 import { post1 } from './post1.js';
 import { post64 } from './post64.js';
@@ -14,4 +15,15 @@ import { trouble } from './trouble.js';
  * what the first metric of a subject is divided by. `only` names the contenders that it can
  * measure, where these are not all; `bench.contenders` are those of them that run.
  */
-export const workloads = [post64, post1, bulk, read, follow, growth, soak, start, trouble];
+export const workloads = [
+  post64,
+  post1,
+  bulk,
+  read,
+  follow,
+  followAged,
+  growth,
+  soak,
+  start,
+  trouble,
+];

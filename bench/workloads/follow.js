@@ -4,7 +4,7 @@ import { startFollowers, timedText } from '../client/followers.js';
 import { takeTurns, turnOf } from './turns.js';
 
 const followerCount = 200;
-const perSecond = 500;
+const messagesPerSecond = 500;
 const warmUpCount = 500;
 /** The last events are on their way when the last post is answered. */
 const settleMs = 500;
@@ -12,7 +12,7 @@ const settleMs = 500;
 /** How long after its sending a message is with those who follow. */
 export const follow = {
   name: 'follow',
-  title: `Following: ${followerCount} followers, ${perSecond} messages a second`,
+  title: `Following: ${followerCount} followers, ${messagesPerSecond} messages a second`,
   about:
     'Forms to the facade at a steady rate; the followers take server-sent events from the logging ' +
     'service, in a thread of their own. The delay is from the sending of the form to the event at ' +
@@ -37,10 +37,10 @@ export const follow = {
 async function measureFollowing({ url, loggingUrl }, { seconds }) {
   const pool = new Pool(new URL(url).origin, { connections: 16 });
   try {
-    await postAtRate(pool, warmUpCount, () => 'warm-up');
+    await postAtRate(pool, warmUpCount, () => 'warm-up', messagesPerSecond);
     const followers = await startFollowers(loggingUrl, followerCount);
-    const count = perSecond * seconds;
-    const tookMs = await postAtRate(pool, count, timedText);
+    const count = messagesPerSecond * seconds;
+    const tookMs = await postAtRate(pool, count, timedText, messagesPerSecond);
     await sleep(settleMs);
     const { events, medianMs, p99Ms } = await followers.stop();
     if (events !== count * followerCount) {
@@ -58,7 +58,7 @@ async function measureFollowing({ url, loggingUrl }, { seconds }) {
 }
 
 /** Posts so many forms at the rate, whether answered or not; gives the time to the last answer. */
-async function postAtRate(pool, count, makeText) {
+export async function postAtRate(pool, count, makeText, perSecond) {
   const began = performance.now();
   const posts = [];
   while (posts.length < count) {

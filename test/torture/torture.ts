@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { proof as anyText } from './any-text.ts';
+import { proof as boundedCalls } from './bounded-calls.ts';
 import { proof as boundedMemory } from './bounded-memory.ts';
 import { proof as bulkUpload } from './bulk-upload.ts';
 import { type Builds, openBuilds } from './build.ts';
@@ -42,6 +43,7 @@ const proofs: readonly Proof[] = [
   followers,
   anyText,
   boundedMemory,
+  boundedCalls,
   damagedStore,
   bulkUpload,
 ];
