@@ -1,6 +1,6 @@
 import request from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
-import { MlogError } from '../errors.ts';
+import { asUnsent, MlogError } from '../errors.ts';
 import { silentError } from '../journal/no-answer.ts';
 import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
 
@@ -152,7 +152,7 @@ class Exchange {
     this.#reject = reject;
     this.#timer = setTimeout(() => {
       this.#isLate = true;
-      reject(silentError(url));
+      this.#fail(silentError(url));
       this.#controller?.abort(silentError(url));
     }, timeoutMs);
   }
@@ -182,7 +182,12 @@ class Exchange {
 
   onResponseError(_: Controller, error: Error): void {
     clearTimeout(this.#timer);
-    this.#reject(toClientError(error, this.#url));
+    this.#fail(toClientError(error, this.#url));
+  }
+
+  #fail(error: MlogError): void {
+    // It is begun once there is a connection for it.
+    this.#reject(this.#controller ? error : asUnsent(error));
   }
 }
 

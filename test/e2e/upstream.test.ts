@@ -121,6 +121,9 @@ describe('the diagnostics', () => {
       .filter(Boolean)
       .map((line) => JSON.parse(line) as Record<string, unknown>);
 
+  const warningsOf = ({ stderr }: { stderr: () => string }) =>
+    linesOf(stderr()).filter(({ level }) => level === 'warn');
+
   test('name with each 5xx the reason and the service, with each attempt the message', async () => {
     const pace = ['--attempts-max', '2', ...quick];
     const facade = await sandbox.serve('facade', '--logging', 'http://127.0.0.1:1', ...pace);
@@ -140,8 +143,15 @@ describe('the diagnostics', () => {
     await postForm(all.facade.url, { id: 'one', txt: 'x' });
     expect(await postForm(all.facade.url, { id: 'one', txt: 'y' })).toMatchObject({ status: 422 });
     await all.facade.kill('SIGTERM');
-    const warnings = linesOf(all.facade.stderr()).filter(({ level }) => level === 'warn');
-    expect(warnings).toMatchObject([{ msg: expect.stringContaining('one') as string }]);
+    expect(warningsOf(all.facade)).toMatchObject([
+      { msg: expect.stringContaining('one') as string },
+    ]);
+
+    const { facade, logging } = await sandbox.serveApart();
+    expect(await postForm(facade.url, { id: 'one', txt: 'y' })).toMatchObject({ status: 422 });
+    for (const { kill } of [facade, logging]) await kill('SIGTERM');
+    expect(warningsOf(facade)).toMatchObject([{ code: 'conflict', id: 'one' }]);
+    expect(warningsOf(logging)).toHaveLength(1);
   });
 
   test('tell a burst in one line a second, and then how many there were', async () => {

@@ -58,3 +58,39 @@ describe('a client that closes', () => {
     await expect(stream).rejects.toMatchObject({ code: 'closed' });
   });
 });
+
+describe('an exchange that fails', () => {
+  let server: Server;
+  let client: HttpClient;
+
+  beforeEach(async () => {
+    server = createServer((request) => {
+      if (request.url === '/reset') request.socket.resetAndDestroy();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    client = openHttpClient(`http://127.0.0.1:${port}`, { timeoutMs: 200 });
+    return async () => {
+      await client.close();
+      server.closeAllConnections();
+      server.close();
+    };
+  });
+
+  const post = (path: string) => client.exchange({ method: 'POST', path, body: 'x' });
+
+  it.each([
+    ['/silent', 'deadline_exceeded'],
+    ['/reset', 'unavailable'],
+  ])('was sent where a connection took it: %s', async (path, code) => {
+    await expect(post(path)).rejects.toMatchObject({ code, isUnsent: false });
+  });
+
+  it('was not sent where there is no connection', async () => {
+    const closed = once(server, 'close');
+    server.close();
+    await closed;
+    await expect(post('/')).rejects.toMatchObject({ code: 'unavailable', isUnsent: true });
+  });
+});

@@ -93,11 +93,8 @@ const readOn = async (
 
 const brokenStreamIsSuccess: readonly Patch[] = [
   {
-    find: `for (const { timer, reject } of this.#waiting.values()) {
-          clearTimeout(timer);
-          reject(error);`,
-    replace: `for (const { messages, timer, resolve } of this.#waiting.values()) {
-          clearTimeout(timer);
+    find: 'reject(this.#errorOf(group, error));',
+    replace: `const { messages, resolve } = this.#waiting.get(group);
           resolve(messages.map(({ id }) => ({ id, status: 'logged', seq: 1 })));`,
   },
 ];
