@@ -55,10 +55,10 @@ const warnLevel = 40;
 function boundWarnings(): LogMethod {
   const burst = createBurst();
   return function log(args, method, level) {
-    if (level !== warnLevel) return method.apply(this, args);
     const given: readonly unknown[] = args;
+    const text = given.at(-1);
+    if (level !== warnLevel || typeof text !== 'string') return method.apply(this, args);
     const facts = (given.length > 1 ? given[0] : {}) as Readonly<Record<string, unknown>>;
-    const text = given.at(-1) as string;
     const kind = `${text.split(':', 1)[0]} ${String(facts['code'] ?? facts['status'])}`;
     burst(kind, (more) => method.call(this, { ...facts, ...more }, text));
   };
