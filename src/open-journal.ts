@@ -4,7 +4,7 @@ import type { GrpcJournal } from './grpc/reference-client.ts';
 import { openHttpClient } from './http/client.ts';
 import { createHttpJournal } from './http/journal-client.ts';
 import type { Journal, Store } from './journal/journal.ts';
-import { parseStorePath } from './setting-kinds.ts';
+import { parseStorePath, toDuration } from './setting-kinds.ts';
 
 /** What opening a journal may be told. */
 export interface OpenOptions {
@@ -14,6 +14,8 @@ export interface OpenOptions {
   readonly onFatal?: (error: MlogError) => void;
   /** Hears what is strange about a store that can be used all the same. */
   readonly onWarning?: (warning: string) => void;
+  /** Hears what a store does by itself, such as removing messages. */
+  readonly onNotice?: (notice: string) => void;
   /** How much a store keeps; 0 is all. */
   readonly retainMessages?: number;
   readonly retainAge?: number;
@@ -62,6 +64,16 @@ function retentionError(): MlogError {
 export function durabilityOf(address: string): string {
   if (address === 'memory:') return 'kept in memory, gone when the service stops';
   return 'synced to disk before every reply';
+}
+
+/** Says in words how much a store keeps; undefined where it keeps all. */
+export function retentionOf(
+  settings: Pick<OpenOptions, 'retainMessages' | 'retainAge'>,
+): string | undefined {
+  const { retainMessages, retainAge } = settings;
+  if (!retainMessages && !retainAge) return undefined;
+  const messages = retainMessages ? `the newest ${retainMessages} messages` : 'messages';
+  return retainAge ? `${messages} of the last ${toDuration(retainAge)}` : messages;
 }
 
 /** The path of a store at an address such as `file:./mlog.db`. Throws `usage` for another one. */

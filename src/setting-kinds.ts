@@ -160,6 +160,13 @@ export function heartbeat(
 
 const durationUnitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** Writes milliseconds in the largest unit of which there are two or more, rounded down. */
+export function toDuration(ms: number): string {
+  const units = Object.entries(durationUnitsMs).toReversed();
+  const [unit, size] = units.find(([, unitMs]) => ms >= 2 * unitMs || ms === unitMs) ?? ['ms', 1];
+  return `${Math.floor(ms / size)}${unit}`;
+}
+
 /** A time such as 90s, 12h or 7d, read as milliseconds; 0 is none. */
 export function duration(help: string, readers: readonly Reader[]): Setting<number> {
   return {

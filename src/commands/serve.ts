@@ -4,7 +4,7 @@ import { limitToDescriptors } from '../connection-limit.ts';
 import { MlogError } from '../errors.ts';
 import { closeInReverse, runUntilStopped, stopWithParent, type Closeable } from '../lifecycle.ts';
 import { createLogger, type Logger } from '../observe/logger.ts';
-import { durabilityOf } from '../open-journal.ts';
+import { durabilityOf, retentionOf } from '../open-journal.ts';
 import { listOfServices, listOfTexts, oneText } from '../roles/facade/lists.ts';
 import type { Upstream } from '../roles/facade/routes.ts';
 import { startFacade } from '../roles/facade/start.ts';
@@ -96,6 +96,7 @@ async function startApart({ settings, logger, stopping }: Context, started: Star
 
 async function startStore({ settings, logger, onFatal }: Context, started: Started) {
   const logging = await startLogging(settings, logger, onFatal);
+  const keeps = retentionOf(settings);
   started.things.push(logging);
   started.facts = {
     logging: logging.url,
@@ -103,6 +104,7 @@ async function startStore({ settings, logger, onFatal }: Context, started: Start
     ...started.facts,
     store: settings.store,
     durability: durabilityOf(settings.store),
+    ...(keeps && { keeps }),
   };
   return logging;
 }

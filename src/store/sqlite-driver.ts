@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import type { DatabaseSync, DatabaseSyncInstance } from '@photostructure/sqlite';
 
 /** A synchronous SQLite connection, with the interface of `node:sqlite`. */
@@ -9,7 +10,7 @@ export type Database = DatabaseSyncInstance;
  */
 export async function openDatabase(
   path: string,
-  options: { readonly readOnly?: boolean } = {},
+  options: { readonly readOnly?: boolean; readonly defensive?: boolean } = {},
 ): Promise<Database> {
   // Node 21 and 22.0 to 22.2 do not have the function.
   const builtin: unknown = process.getBuiltinModule?.('node:sqlite');
@@ -17,6 +18,41 @@ export async function openDatabase(
     DatabaseSync: typeof DatabaseSync;
   };
   return new driver.DatabaseSync(path, options);
+}
+
+/**
+ * Opens a file as it is on its disk, without its log and without a lock; no file is made beside it.
+ * Only for a file that this process has not open: closing it would drop this process's lock.
+ */
+export async function openImmutable(path: string): Promise<Database> {
+  const url = `${pathToFileURL(path).href}?immutable=1`;
+  const database = await openDatabase(url, { readOnly: true, defensive: false });
+  // Takes a file that is shorter than it says, as it is while its log is being merged.
+  database.exec('PRAGMA writable_schema = ON');
+  return database;
+}
+
+/**
+ * Asks for one text without a prepared statement: one of the drivers ends those with the thread, and
+ * until then a closed connection would keep its lock and its files.
+ */
+export function askOnce(database: Database, query: string): string {
+  let answer = '';
+  database.function('tell', (value: unknown) => {
+    answer = String(value);
+    return null;
+  });
+  database.exec(`SELECT tell((${query}))`);
+  return answer;
+}
+
+/** Ends a transaction that has failed. */
+export function rollBack(database: Database): void {
+  try {
+    database.exec('ROLLBACK');
+  } catch {
+    // The error that led here has ended the transaction by itself.
+  }
 }
 
 /** The result codes of SQLite that decide what happens next (https://sqlite.org/rescode.html). */

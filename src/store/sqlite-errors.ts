@@ -6,12 +6,7 @@ import { schemaVersion } from './sqlite-schema.ts';
 export function toOpenError(error: unknown, path: string): MlogError {
   if (error instanceof MlogError) return error;
   const code = resultCode(error);
-  if (code === resultCodes.busy) {
-    return new MlogError('failed_precondition', `The store ${path} is in use by another process.`, {
-      hint: 'Stop that one, or give this one a --store of its own.',
-      cause: error,
-    });
-  }
+  if (code === resultCodes.busy) return busyError(path, error);
   if (code === resultCodes.notADatabase) {
     return damagedError(path, 'it is not a SQLite file', error);
   }
@@ -25,6 +20,38 @@ export function toOpenError(error: unknown, path: string): MlogError {
     ...(isAccess && { hint: 'Give --store a file where this user may write, as file:./mlog.db.' }),
     cause: error,
   });
+}
+
+/** Says that another process has a store open. */
+export function busyError(path: string, cause?: unknown): MlogError {
+  return new MlogError('failed_precondition', `The store ${path} is in use by another process.`, {
+    hint: 'Stop that one, or give this one a --store of its own.',
+    cause,
+  });
+}
+
+/** Says that the log beside a store was written for another file, or for this one at another time. */
+export function staleLogError(path: string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The log ${path}-wal does not belong to the store ${path} as it is now.`,
+    {
+      hint:
+        'To serve the store without it, move the -wal file away. ' +
+        'To keep the messages in the -wal file, put back the store file that it was written for.',
+    },
+  );
+}
+
+/** Says that a store needs its log, and that the log may lie beside another name of the file. */
+export function linkedError(path: string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The store ${path} was not closed, its -wal file is not there, and the file has other names.`,
+    {
+      hint: 'Start the service by the name that has a -wal file beside it, and remove the other hard links.',
+    },
+  );
 }
 
 /** Says why a store could not be looked at; it need not be damaged. */

@@ -1,3 +1,5 @@
+import { toDuration } from '../setting-kinds.ts';
+import { AgeClock } from './sqlite-clock.ts';
 import type { SqliteOptions } from './sqlite.ts';
 import type { Call } from './sqlite-worker.ts';
 
@@ -12,12 +14,34 @@ interface Reader {
   readonly since: number;
 }
 
+/** Times in milliseconds since 1970. */
+export interface Age {
+  readonly oldest: number;
+  readonly now: number;
+}
+
+/** What one step of retention did. */
+export interface Swept {
+  /** There is more to remove, of what was announced. */
+  readonly hasMore: boolean;
+  readonly removed: Removed | undefined;
+  /** The time of the newest entry, undefined where there is none. */
+  readonly newestAt: number | undefined;
+}
+
+/** Entries that were removed, and which limit they were beyond. */
+export interface Removed {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly reason: 'age' | 'count';
+}
+
 /** Which entries a store keeps. */
 export interface Retention {
   /** The newest so many. */
   readonly messages: number;
-  /** Those of this time or later, in milliseconds since 1970. */
-  readonly oldest: number;
+  /** Those of the time `oldest` or later; undefined keeps those of any age. */
+  readonly age: Age | undefined;
   /** And those from this `seq` on, for somebody is reading them. */
   readonly heldFrom: number;
 }
@@ -51,34 +75,57 @@ export class Readers {
   }
 }
 
-/** Removes what is too old or too much, a little at a time, from now on. */
+/**
+ * Removes what is too old or too much, a little at a time, from now on, and says so. What the age of
+ * entries is measured by can be wrong; see `AgeClock`.
+ */
 export function startRetention(
   thread: { call<Result>(call: Call): Promise<Result> },
   readers: Readers,
-  { retainMessages = 0, retainAge = 0 }: SqliteOptions,
+  { retainMessages = 0, retainAge = 0, onNotice, onWarning }: SqliteOptions,
 ): NodeJS.Timeout | undefined {
   if (retainMessages === 0 && retainAge === 0) return undefined;
   let isRunning = false;
+  let clock: AgeClock | undefined;
 
-  async function removeSome(): Promise<void> {
-    if (isRunning) return;
-    isRunning = true;
-    try {
-      let hasMore = true;
-      while (hasMore) {
-        hasMore = await thread.call<boolean>({
-          verb: 'retain',
-          messages: retainMessages || Number.MAX_SAFE_INTEGER,
-          oldest: retainAge === 0 ? 0 : Date.now() - retainAge,
-          heldFrom: readers.heldFrom(),
-        });
-      }
-    } catch {
-      // A full disk: next time again. Of what is worse the store tells by itself.
-    } finally {
-      isRunning = false;
-    }
+  function openClock(newestAt: number | undefined): AgeClock {
+    return new AgeClock(retainAge, newestAt, (warning) => onWarning?.(warning));
   }
 
-  return setInterval(removeSome, everyMs).unref();
+  async function removeSome(): Promise<void> {
+    const age = clock?.look();
+    const removed: Removed[] = [];
+    for (let hasMore = true; hasMore;) {
+      const swept = await thread.call<Swept>({
+        verb: 'retain',
+        messages: retainMessages || Number.MAX_SAFE_INTEGER,
+        age: retainAge === 0 ? undefined : age,
+        heldFrom: readers.heldFrom(),
+      });
+      hasMore = swept.hasMore;
+      clock ??= openClock(swept.newestAt);
+      if (swept.removed) removed.push(swept.removed);
+    }
+    const [first, last] = [removed.at(0), removed.at(-1)];
+    if (first && last) onNotice?.(toNotice(first.firstSeq, last.lastSeq, last.reason));
+  }
+
+  function toNotice(firstSeq: number, lastSeq: number, reason: Removed['reason']): string {
+    const what =
+      firstSeq === lastSeq
+        ? `message ${firstSeq}`
+        : `${lastSeq - firstSeq + 1} messages, ${firstSeq} to ${lastSeq}`;
+    const why = reason === 'age' ? `older than ${toDuration(retainAge)}` : 'too many';
+    return `Removed ${what}: ${why}`;
+  }
+
+  async function sweep(): Promise<void> {
+    if (isRunning) return;
+    isRunning = true;
+    // A full disk: next time again. Of what is worse the store tells by itself.
+    await removeSome().catch(() => {});
+    isRunning = false;
+  }
+
+  return setInterval(sweep, everyMs).unref();
 }

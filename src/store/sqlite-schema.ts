@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Database } from './sqlite-driver.ts';
+import { askOnce, type Database } from './sqlite-driver.ts';
 
 /** Marks a SQLite file as a store of mlog: "mlog" in ASCII. */
 export const applicationId = 0x6d6c6f67;
@@ -32,7 +32,7 @@ const steps = [
   `ALTER TABLE state ADD COLUMN journal TEXT NOT NULL DEFAULT '';
    ALTER TABLE state ADD COLUMN original TEXT NOT NULL DEFAULT '';
    ALTER TABLE state ADD COLUMN log TEXT NOT NULL DEFAULT '';
-   ALTER TABLE state ADD COLUMN log_before TEXT NOT NULL DEFAULT '';`,
+   ALTER TABLE state ADD COLUMN log_before TEXT;`,
 ];
 
 /** The version of the schema that this mlog writes; it also takes older ones, and no newer one. */
@@ -43,15 +43,18 @@ export const schemaVersion = steps.length;
  * the old version or the new one.
  */
 export function upgradeSchema(database: Database): void {
-  const { user_version: version } = database.prepare('PRAGMA user_version').get() as {
-    user_version: number;
-  };
+  const version = versionOf(database);
   if (version === schemaVersion) return;
   database.exec('BEGIN IMMEDIATE');
   for (const step of steps.slice(version)) database.exec(step);
-  database.prepare('UPDATE state SET journal = ?').run(randomUUID());
+  database.exec(`UPDATE state SET journal = '${randomUUID()}'`);
   database.exec(`PRAGMA user_version = ${schemaVersion}`);
   database.exec('COMMIT');
+}
+
+/** The version of the schema of an open store; 0 of an empty file. */
+export function versionOf(database: Database): number {
+  return Number(askOnce(database, 'SELECT user_version FROM pragma_user_version'));
 }
 
 /** What a store tells of itself; the table `state` has one row. */
@@ -64,12 +67,15 @@ export interface State {
   readonly original: string;
   /** The token of the log that belongs to the file; empty until the first one has begun. */
   readonly log: string;
-  /** In a log: the token that the file may still bear; else empty. */
-  readonly log_before: string;
+  /** In a log: the token that the file may still bear; null where it bears that of the log. */
+  readonly log_before: string | null;
 }
 
 /** Reads what a store tells of itself. */
 export function readState(database: Database): State {
-  const row = database.prepare('SELECT * FROM state').get() as Partial<State>;
-  return { needs_log: 0, journal: '', original: '', log: '', log_before: '', ...row };
+  const known = { needs_log: 0, journal: '', original: '', log: '', log_before: null };
+  const names = versionOf(database) < 2 ? ['needs_log'] : Object.keys(known);
+  const pairs = names.map((name) => `'${name}', ${name}`).join(', ');
+  const row = askOnce(database, `SELECT json_object(${pairs}) FROM state`);
+  return { ...known, ...(JSON.parse(row) as Partial<State>) };
 }

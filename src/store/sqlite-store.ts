@@ -2,10 +2,13 @@ import { checkOriginal, copyError } from '../journal/copy.ts';
 import { checkJournal, goneError } from '../journal/gone.ts';
 import type { Head } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
-import type { Database } from './sqlite-driver.ts';
-import { checkpoint, unlessFull, type OpenedStore } from './sqlite-file.ts';
+import { rollBack, type Database } from './sqlite-driver.ts';
+import type { OpenedStore } from './sqlite-file.ts';
+import { unlessFull, type StoreLog } from './sqlite-log.ts';
+import type { OpenFiles } from './sqlite-open-files.ts';
 import { SqlitePages, sumOf } from './sqlite-pages.ts';
-import type { Retention } from './sqlite-retention.ts';
+import { Removal } from './sqlite-removal.ts';
+import type { Removed, Retention, Swept } from './sqlite-retention.ts';
 import { readState } from './sqlite-schema.ts';
 import {
   unpackMessages,
@@ -26,9 +29,6 @@ const logMaxBytes = 16 * 1024 * 1024;
  * longer than the insert. Measured, in batches of 64: 1.6 µs a message, one by one 2.7 µs.
  */
 const insertMaxCount = 16;
-
-/** So many removals hold up appends for some milliseconds at the most. */
-const removeMaxCount = 1_000;
 
 /** What a removal adds to the log, in the mean: parts of pages of the table and of the index. */
 const removedBytes = 512;
@@ -52,20 +52,18 @@ export class SqliteStore {
   readonly #first;
   readonly #pages;
   readonly #find;
-  readonly #removeBefore;
-  readonly #time;
+  readonly #removal: Removal;
   readonly #journal: string;
   #original: string;
-  #firstSeq: number;
-  /** Entries from here on are kept; those before are removed by the next sweep or later. */
-  #keptFrom: number;
   #lastSeq: number;
   #logBytes = 0;
-  #needsCheckpoint: boolean;
+  readonly #log: StoreLog;
+  readonly #files: OpenFiles;
 
-  constructor({ database, needsCheckpoint }: OpenedStore) {
+  constructor({ database, log, files }: OpenedStore) {
     this.#database = database;
-    this.#needsCheckpoint = needsCheckpoint;
+    this.#log = log;
+    this.#files = files;
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
     this.#insert = database.prepare(insertOf(1));
@@ -79,11 +77,9 @@ export class SqliteStore {
       'SELECT (SELECT min(seq) FROM entry) AS first, (SELECT max(seq) FROM entry) AS last',
     );
     const { first, last } = ends.get() as { first: number | null; last: number | null };
-    this.#removeBefore = database.prepare('DELETE FROM entry WHERE seq < ?');
-    this.#time = database.prepare('SELECT at FROM entry WHERE seq = ?');
     this.#pages = new SqlitePages(database);
     ({ journal: this.#journal, original: this.#original } = readState(database));
-    this.#firstSeq = this.#keptFrom = first ?? 1;
+    this.#removal = new Removal(database, first ?? 1);
     this.#lastSeq = last ?? 0;
   }
 
@@ -129,7 +125,7 @@ export class SqliteStore {
   /** Takes over entries of another journal as they are, behind those that are here. */
   copy(entries: readonly Entry[], original?: string): void {
     checkOriginal(original, this.original());
-    const isEmpty = this.#lastSeq < this.#firstSeq;
+    const isEmpty = this.#lastSeq < this.#removal.firstSeq;
     this.#write(() => {
       if (original && original !== this.#original) {
         this.#database.prepare('UPDATE state SET original = ?').run(original);
@@ -143,40 +139,24 @@ export class SqliteStore {
     });
     const first = entries[0];
     if (original) this.#original = original;
-    if (isEmpty && first) this.#firstSeq = this.#keptFrom = first.seq;
+    if (isEmpty && first) this.#removal.beginAt(first.seq);
   }
 
   /**
    * Removes the oldest entries that were announced to go, at most some, but none from `heldFrom` on;
    * tells whether there are more. When there are none, it announces the next ones, by where the
-   * journal is said to begin: who is told so has until the next sweep to begin there. The newest
-   * entry stays: it holds the place of the next one, and no `seq` is ever used again.
+   * journal is said to begin: who is told so has until the next sweep to begin there.
    */
-  retain({ messages, oldest, heldFrom }: Retention): boolean {
-    const end = Math.min(this.#keptFrom, heldFrom);
-    const until = Math.min(end, this.#firstSeq + removeMaxCount);
-    if (until > this.#firstSeq) {
-      this.#write(() => this.#removeBefore.run(until));
-      this.#logBytes += (until - this.#firstSeq) * removedBytes;
-      this.#firstSeq = until;
+  retain(retention: Retention): Swept {
+    const { until, hasMore } = this.#removal.nextEnd(retention.heldFrom);
+    let removed: Removed | undefined;
+    if (until > this.#removal.firstSeq) {
+      removed = this.#write(() => this.#removal.remove(until));
+      this.#logBytes += (until - this.#removal.firstSeq) * removedBytes;
+      this.#removal.removed(until);
     }
-    if (until < end) return true;
-    const kept = Math.max(this.#lastSeq - messages + 1, this.#firstNotBefore(oldest));
-    this.#keptFrom = Math.max(this.#keptFrom, Math.min(kept, this.#lastSeq));
-    return false;
-  }
-
-  /** Finds the first entry of a time or later; entries are taken to be in the order of time. */
-  #firstNotBefore(time: number): number {
-    let low = this.#firstSeq;
-    let high = this.#lastSeq + 1;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const row = this.#time.get(middle) as { at: number } | undefined;
-      if (row && row.at < time) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    if (!hasMore) this.#removal.announce(this.#lastSeq, retention);
+    return { hasMore, removed, newestAt: this.#removal.timeOf(this.#lastSeq) };
   }
 
   /** Adds an entry as the last one, unless its id is there. */
@@ -195,29 +175,23 @@ export class SqliteStore {
     try {
       const result = change();
       this.#commit.run();
+      // Not a second later: what is acknowledged has to be in the file that the next start finds.
+      this.#files.check();
       this.#logBytes += commitBytes;
       return result;
     } catch (error) {
       this.#lastSeq = lastSeq;
-      try {
-        this.#database.exec('ROLLBACK');
-      } catch {
-        // The error that led here has ended the transaction by itself.
-      }
+      rollBack(this.#database);
       throw error;
     }
   }
 
   /** Keeps the log from growing. A disk too full for that is no failure of what was stored. */
   #checkpointWhenDue(): void {
-    if (this.#needsCheckpoint) {
-      // Not put off: the file has to say that it needs its log before there is something in it.
-      checkpoint(this.#database);
-      this.#needsCheckpoint = false;
-    }
+    this.#log.begin();
     if (this.#logBytes < logMaxBytes) return;
     this.#logBytes = 0;
-    unlessFull(() => checkpoint(this.#database));
+    unlessFull(() => this.#log.restart());
   }
 
   /**
@@ -226,7 +200,7 @@ export class SqliteStore {
    */
   page({ after, limit, journal, maxBytes }: PageRange): PackedEntries {
     checkJournal(journal, this.#journal);
-    if (after < this.#firstSeq - 1) throw goneError(after, this.#keptFrom);
+    if (after < this.#removal.firstSeq - 1) throw goneError(after, this.#removal.keptFrom);
     return this.#pages.read(after, limit, maxBytes);
   }
 
@@ -237,7 +211,7 @@ export class SqliteStore {
   }
 
   head(): Head {
-    return { journal: this.#journal, firstSeq: this.#keptFrom, lastSeq: this.#lastSeq };
+    return { journal: this.#journal, firstSeq: this.#removal.keptFrom, lastSeq: this.#lastSeq };
   }
 
   original(): string | undefined {

@@ -1,6 +1,17 @@
 import { isUtf8 } from 'node:buffer';
-import { openStoreToVerify } from './sqlite-file.ts';
-import type { Database } from './sqlite-driver.ts';
+import { existsSync, statSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { MlogError } from '../errors.ts';
+import {
+  openDatabase,
+  openImmutable,
+  resultCode,
+  resultCodes,
+  type Database,
+} from './sqlite-driver.ts';
+import { busyError, toOpenError, unreadableError } from './sqlite-errors.ts';
+import { findLostLog, inspectStore } from './sqlite-inspect.ts';
+import { realPathOf } from './sqlite-path.ts';
 import { sumOf, type Row } from './sqlite-pages.ts';
 
 /** What the check of a store found. */
@@ -22,7 +33,7 @@ const problemsMaxCount = 20;
  * it was stored with. Throws `failed_precondition` where the store cannot be opened at all.
  */
 export async function verifyStoreFile(path: string): Promise<VerifyReport> {
-  const { database, warning } = await openStoreToVerify(path);
+  const { database, warning, check } = await openToVerify(path);
   const problems = warning === undefined ? [] : [warning];
   const counted = { messages: 0, firstSeq: 0, lastSeq: 0 };
   try {
@@ -31,7 +42,65 @@ export async function verifyStoreFile(path: string): Promise<VerifyReport> {
   } catch (error) {
     problems.push(`It cannot be read behind entry ${counted.lastSeq}: ${String(error)}.`);
   }
+  check();
   return { ...counted, problems: problems.slice(0, problemsMaxCount) };
+}
+
+interface OpenedToVerify {
+  readonly database: Database;
+  readonly warning: string | undefined;
+  /** Throws `failed_precondition` where another process has used the store meanwhile. */
+  readonly check: () => void;
+}
+
+/**
+ * Opens a store for reading alone. With a log there is a lock, so no service can start meanwhile.
+ * Without one SQLite would make files beside the store, so the file is read as it is, and what was
+ * found counts only if nobody has opened the store until then.
+ */
+async function openToVerify(path: string): Promise<OpenedToVerify> {
+  try {
+    path = await realPathOf(path);
+    const before = fingerprintOf(path);
+    const inspection = await inspectStore(path);
+    const { hasLog } = inspection;
+    const database = hasLog
+      ? await openDatabase(path, { readOnly: true })
+      : await openImmutable(path);
+    const check = () => {
+      if (hasLog || isDeepStrictEqual(fingerprintOf(path), before)) return;
+      throw busyError(path);
+    };
+    return { database, warning: findLostLog(path, inspection), check };
+  } catch (error) {
+    throw toVerifyError(error, path);
+  }
+}
+
+/** What changes when a process opens the store, writes to it, or replaces it. */
+function fingerprintOf(path: string): unknown {
+  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
+  return { dev, ino, size, mtimeNs, hasLog: existsSync(`${path}-wal`) };
+}
+
+function toVerifyError(error: unknown, path: string): MlogError {
+  const code = resultCode(error);
+  // Not found damaged: SQLite reads a log with the help of a file beside the store.
+  if (code === resultCodes.full || code === resultCodes.ioError)
+    return unreadableError(error, path);
+  if (code === resultCodes.cannotOpen && existsSync(`${path}-wal`)) return mediaError(error, path);
+  return toOpenError(error, path);
+}
+
+function mediaError(cause: unknown, path: string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The log ${path}-wal cannot be read where nothing can be written beside it.`,
+    {
+      hint: 'Copy the store and its -wal file to a writable folder, and check them there.',
+      cause,
+    },
+  );
 }
 
 function* checkPages(database: Database): Generator<string> {

@@ -4,7 +4,8 @@ import type { Entry } from '../message.ts';
 import { resultCode, resultCodes } from './sqlite-driver.ts';
 import { toOpenError } from './sqlite-errors.ts';
 import type { Retention } from './sqlite-retention.ts';
-import { closeStoreFile, openStoreFile, type OpenedStore } from './sqlite-file.ts';
+import { openStoreFile, type OpenedStore } from './sqlite-file.ts';
+import { LostFileError } from './sqlite-open-files.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { verifyStoreFile } from './sqlite-verify.ts';
 import type { PackedMessages, PageRange } from './sqlite-wire.ts';
@@ -22,6 +23,7 @@ export type Call =
   | { readonly verb: 'find'; readonly id: string }
   | { readonly verb: 'head' }
   | { readonly verb: 'original' }
+  | { readonly verb: 'watch' }
   | { readonly verb: 'close' };
 
 /** What the thread answers to a call; the first reply of all tells whether the store is open. */
@@ -59,12 +61,24 @@ async function serve(): Promise<void> {
       port.postMessage({ result: run(call) } satisfies Reply);
       if (call.verb === 'close') port.close();
     } catch (error) {
+      if (error instanceof LostFileError) mergeIfPossible();
       const reply = toErrorReply(error, call.verb);
       port.postMessage(reply);
       if ('fatal' in reply && reply.fatal) port.close();
     }
   });
   port.postMessage({ result: opened.warning } satisfies Reply);
+
+  /** A lost log can still be merged; into a file that was replaced SQLite merges nothing. */
+  function mergeIfPossible(): void {
+    try {
+      if (!opened.files.hasFile) return;
+      opened.files.putAsideOtherLog();
+      opened.log.close();
+    } catch {
+      // The error that led here is told; the next start tells what it finds.
+    }
+  }
 
   function run(call: Call): unknown {
     switch (call.verb) {
@@ -82,8 +96,10 @@ async function serve(): Promise<void> {
         return store.head();
       case 'original':
         return store.original();
+      case 'watch':
+        return opened.files.check();
       case 'close':
-        return closeStoreFile(opened.database);
+        return opened.log.close();
     }
   }
 }
@@ -99,7 +115,8 @@ function openStore(opened: OpenedStore): SqliteStore {
 function toErrorReply(error: unknown, verb: Call['verb'] | 'open'): Reply {
   if (error instanceof MlogError) {
     const { code, message, hint, details } = error;
-    return { error: { code, message, hint, details }, fatal: false };
+    const fatal = error instanceof LostFileError;
+    return { error: { code, message, hint, details }, fatal };
   }
   const reason = error instanceof Error ? error.message : String(error);
   // What one read finds damaged does not make the rest unreadable.

@@ -1,12 +1,8 @@
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { MlogError } from '../errors.ts';
 import { withFollow } from '../journal/follow.ts';
 import type { Head, ReadRange, Store } from '../journal/journal.ts';
 import type { Entry } from '../message.ts';
-import { realPathOf } from './sqlite-path.ts';
 import { Readers, startRetention } from './sqlite-retention.ts';
 import type { VerifyReport } from './sqlite-verify.ts';
 import {
@@ -28,11 +24,16 @@ export interface SqliteOptions {
   readonly onFatal?: ((error: MlogError) => void) | undefined;
   /** Hears what is strange about a store that can be used all the same. */
   readonly onWarning?: ((warning: string) => void) | undefined;
+  /** Hears what the store does by itself, such as removing messages. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
   /** Keep the newest so many messages; 0 keeps all. */
   readonly retainMessages?: number | undefined;
   /** Keep the messages of the last so many milliseconds; 0 keeps all. */
   readonly retainAge?: number | undefined;
 }
+
+/** How often the files of an idle store are looked for. */
+const watchMs = 1_000;
 
 /** What the thread runs. Sources run by a test have no bundle of their own and use the built one. */
 const program = new URL(
@@ -54,6 +55,8 @@ export async function openSqliteJournal(path: string, options: SqliteOptions = {
   thread.onFatal = options.onFatal;
   const readers = new Readers();
   const retention = startRetention(thread, readers, options);
+  // A service that takes no messages is to be told of, too: it is not ready any more.
+  const watch = setInterval(() => thread.call({ verb: 'watch' }).catch(() => {}), watchMs).unref();
   return withFollow({
     async append(messages) {
       const packed = packMessages(messages);
@@ -71,6 +74,7 @@ export async function openSqliteJournal(path: string, options: SqliteOptions = {
     head: () => thread.call<Head>({ verb: 'head' }),
     close() {
       clearInterval(retention);
+      clearInterval(watch);
       return thread.close();
     },
   });
@@ -81,15 +85,13 @@ export async function openSqliteJournal(path: string, options: SqliteOptions = {
  * `failed_precondition` where it cannot be opened at all.
  */
 export async function verifySqliteStore(path: string): Promise<VerifyReport> {
-  // Reading makes these files beside a store; those that were not there before go again.
-  // A path that cannot be followed is told of by the thread.
-  const real = await realPathOf(path).catch(() => path);
-  const made = [`${real}-shm`, `${real}-wal`].filter((file) => !existsSync(file));
   const worker = startThread(path, 'verify');
-  const exited = once(worker, 'exit');
-  const [reply] = (await once(worker, 'message')) as [Reply];
-  await exited;
-  for (const file of made) await rm(file, { force: true });
+  const reply = await new Promise<Reply>((resolve, reject) => {
+    let told: Reply | undefined;
+    worker.once('message', (message: Reply) => (told = message));
+    worker.once('error', (error) => reject(diedError(error)));
+    worker.once('exit', () => (told ? resolve(told) : reject(diedError())));
+  });
   if ('error' in reply) throw toError(reply.error);
   return reply.result as VerifyReport;
 }
@@ -160,7 +162,7 @@ class StoreThread {
 
   constructor(path: string) {
     this.#worker = startThread(path, 'serve');
-    this.#exited = once(this.#worker, 'exit');
+    this.#exited = new Promise((resolve) => this.#worker.once('exit', resolve));
     this.opened = new Promise((resolve, reject) => {
       this.#waiting.push({ resolve: resolve as Waiting['resolve'], reject });
     });

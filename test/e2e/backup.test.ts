@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { openImmutable } from '../../src/store/sqlite-driver.ts';
 import { getText, postForm, request } from '../support/http.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 import { readEntries, type StoredEntry } from '../support/writers.ts';
@@ -46,7 +47,8 @@ test('a backup of one journal is left as it is when another one is to be copied'
   const first = await sandbox.serveAll();
   for (const txt of oddTexts) await postForm(first.facade.url, { txt });
   await sandbox.run(['backup', copy, '--url', first.facade.url]);
-  const before = readFileSync(copy);
+  const before = await entriesOf(copy);
+  expect(before).toHaveLength(oddTexts.length);
 
   const other = await sandbox.serveAll('--store', 'memory:');
   const refused = ['backup', copy, '--url', other.facade.url];
@@ -56,9 +58,16 @@ test('a backup of one journal is left as it is when another one is to be copied'
     const run = await sandbox.run(refused);
     expect(run).toMatchObject({ code: 5, stdout: '' });
     expect(run.stderr).toContain('another journal');
-    expect(readFileSync(copy).equals(before)).toBe(true);
+    expect(await entriesOf(copy)).toEqual(before);
   }
 });
+
+async function entriesOf(path: string): Promise<unknown[]> {
+  const database = await openImmutable(path);
+  const rows = database.prepare('SELECT * FROM entry').all();
+  database.close();
+  return rows;
+}
 
 test('a backup is served in place of the store, and goes on from there', async () => {
   const { facade, messages } = await sandbox.serveAll();

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteJournal, verifySqliteStore } from '../../src/store/sqlite.ts';
@@ -51,12 +51,26 @@ describe.skipIf(!canMount && !process.env['CI'])('a store on a full disk', () =>
     expect(existsSync(`${path}-wal`)).toBe(false);
   });
 
-  it('is not called damaged by a check that has no space', async () => {
-    await (await openSqliteJournal(path)).close();
+  it('is checked without a byte of space once it was closed', async () => {
+    const journal = await openSqliteJournal(path);
+    await journal.append([message('a')]);
+    await journal.close();
     fill();
-    await expect(verifySqliteStore(path)).rejects.toMatchObject({
+    expect(await verifySqliteStore(path)).toMatchObject({ messages: 1, problems: [] });
+  });
+
+  it('is not called damaged by a check that has no space for reading its log', async () => {
+    const journal = await openSqliteJournal(path);
+    await journal.append([message('a')]);
+    const killed = join(folder.path, 'killed.db');
+    copyFileSync(path, killed);
+    copyFileSync(`${path}-wal`, `${killed}-wal`);
+    fill();
+    await expect(verifySqliteStore(killed)).rejects.toMatchObject({
       code: 'failed_precondition',
       hint: expect.stringContaining('space'),
     });
+    rmSync(join(folder.path, 'fill'));
+    await journal.close();
   });
 });

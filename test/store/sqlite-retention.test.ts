@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Journal, Store } from '../../src/journal/journal.ts';
 import { selectEntries } from '../../src/journal/select.ts';
 import type { Entry } from '../../src/message.ts';
-import { closeStoreFile, openStoreFile, type OpenedStore } from '../../src/store/sqlite-file.ts';
+import { openStoreFile, type OpenedStore } from '../../src/store/sqlite-file.ts';
 import { Readers, type Retention } from '../../src/store/sqlite-retention.ts';
 import { SqliteStore } from '../../src/store/sqlite-store.ts';
 import { packMessages } from '../../src/store/sqlite-wire.ts';
@@ -33,7 +33,7 @@ describe('the retention of a store', () => {
 
   afterEach(async () => {
     vi.useRealTimers();
-    closeStoreFile(opened.database);
+    opened.log.close();
     await folder.remove();
   });
 
@@ -41,9 +41,10 @@ describe('the retention of a store', () => {
     store.append(packMessages(seqsFrom(first, last).map((seq) => message(`m-${seq}`))));
   }
 
-  function retain(retention: Partial<Retention>): boolean {
+  function retain({ oldest, ...retention }: Partial<Retention> & { oldest?: number }): boolean {
     const all = Number.MAX_SAFE_INTEGER;
-    return store.retain({ messages: all, oldest: 0, heldFrom: all, ...retention });
+    const age = oldest === undefined ? undefined : { oldest, now: Date.now() };
+    return store.retain({ messages: all, age, heldFrom: all, ...retention }).hasMore;
   }
 
   /** The places of all rows that are there, whatever the store says. */
@@ -87,6 +88,32 @@ describe('the retention of a store', () => {
     }
   });
 
+  /** Stores one entry at each time, and gives what is left of them for an hour. */
+  function keptOf(times: readonly number[]): number[] {
+    for (const [index, time] of times.entries()) {
+      vi.setSystemTime(time);
+      append(index + 1, index + 1);
+    }
+    for (let count = 0; count < 3; count += 1) retain({ oldest: Date.now() - hour });
+    return rows();
+  }
+
+  const [now, past, future] = [Date.UTC(2026, 1), Date.UTC(1999, 12), Date.UTC(2037, 1)];
+
+  it.each<[string, number[], number[]]>([
+    ['a clock that was in the past', [now, now, past, past, now], [1, 2, 3, 4, 5]],
+    ['a clock that was in the past for a while', [now - 2 * hour, now, past, now], [2, 3, 4]],
+    ['a clock that was in the future', [now, future, now], [1, 2, 3]],
+    ['a clock that is in the past', [now, now, past], [1, 2, 3]],
+  ])('never removes an entry before an older one: %s', (_, times, kept) => {
+    expect(keptOf(times)).toEqual(kept);
+  });
+
+  it('removes entries of the future with the next one that is too old', () => {
+    const old = now - 2 * hour;
+    expect(keptOf([future, future, old, old, future, now])).toEqual([5, 6]);
+  });
+
   it('keeps the newest entry whatever its age, for the place of the next one', () => {
     vi.setSystemTime(0);
     append(1, 5);
@@ -101,6 +128,21 @@ describe('the retention of a store', () => {
     expect(store.head()).toMatchObject({ firstSeq: 1, lastSeq: 0 });
     append(1, 1);
     expect(rows()).toEqual([1]);
+  });
+
+  it('tells what it has removed, and why', () => {
+    const all = Number.MAX_SAFE_INTEGER;
+    append(1, 10);
+    const byCount = { messages: 7, age: undefined, heldFrom: all };
+    expect(store.retain(byCount)).toMatchObject({ removed: undefined, newestAt: Date.now() });
+    expect(store.retain(byCount)).toMatchObject({
+      removed: { firstSeq: 1, lastSeq: 3, reason: 'count' },
+    });
+    const age = { oldest: Date.now() + 1, now: Date.now() + 1 };
+    store.retain({ messages: all, age, heldFrom: all });
+    expect(store.retain({ messages: all, age, heldFrom: all })).toMatchObject({
+      removed: { firstSeq: 4, lastSeq: 9, reason: 'age' },
+    });
   });
 
   it('takes no more than a thousand at a time', () => {
@@ -238,6 +280,16 @@ describe.concurrent('a journal with retention', () => {
       expect(await readAll(kept.journal, { after: 5, limit: 9 })).toMatchObject([{ seq: 6 }]);
     }));
 
+  it('tells of what it removes: count, range and reason', () =>
+    inFolder(async (kept) => {
+      const notices: string[] = [];
+      await kept.open({ retainMessages: 10, onNotice: (notice) => notices.push(notice) });
+      await kept.append(1, 2_500);
+      await kept.gone(2_490);
+      await vi.waitFor(() => assert.match(notices.at(-1)!, /2490: too many$/));
+      expect(notices[0]).toMatch(/^Removed \d+ messages, 1 to \d+: too many$/);
+    }));
+
   it('is whole at every start, counts on, and takes a removed id as a new message', () =>
     inFolder(async (kept) => {
       await kept.open({ retainMessages: 3 });
@@ -269,9 +321,9 @@ describe.concurrent('a journal with retention', () => {
       // A sweep later all that may go is gone.
       await kept.gone(500);
       await kept.append(20_001, 20_100);
-      await expect
-        .poll(() => kept.journal.head(), { timeout: 5_000 })
-        .toMatchObject({ firstSeq: 20_091 });
+      await vi.waitFor(async () => assert.equal((await kept.journal.head()).firstSeq, 20_091), {
+        timeout: 5_000,
+      });
       while (seqs.at(-1)! < 20_000) {
         seqs.push(...(await pages.next()).value!.map(({ seq }: Entry) => seq));
       }

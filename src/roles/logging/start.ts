@@ -35,6 +35,7 @@ export async function startLogging(
     retainAge,
     onFatal,
     onWarning: (warning) => logger.warn(warning),
+    onNotice: (notice) => logger.info(notice),
   });
   const told = withDiagnostics(withTail(store), logger);
   const journal = withLimit(withBatch(told, settings), settings);

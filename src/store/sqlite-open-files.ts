@@ -1,0 +1,67 @@
+import { existsSync, renameSync, statSync } from 'node:fs';
+import { MlogError } from '../errors.ts';
+
+/** What makes a file the same one, whatever its name. */
+interface Identity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+/** The file of an open store, or its log, is no more at its path: nothing can be kept any longer. */
+export class LostFileError extends MlogError {
+  constructor(message: string, hint: string) {
+    super('unavailable', message, { hint });
+  }
+}
+
+/**
+ * The file of an open store and its log, as they were when it was opened. SQLite goes on writing to
+ * files that were removed or replaced, and what it writes there is lost with the process.
+ */
+export class OpenFiles {
+  readonly #path: string;
+  readonly #file: Identity;
+  readonly #log: Identity;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = statSync(path, { bigint: true });
+    this.#log = statSync(`${path}-wal`, { bigint: true });
+  }
+
+  /**
+   * Throws `LostFileError` where a path leads to another file now, or to none. Never opens a file:
+   * closing it again would drop the lock that SQLite has on it.
+   */
+  check(): void {
+    const path = this.#path;
+    if (!isAt(path, this.#file)) {
+      throw new LostFileError(
+        `The store ${path} was ${existsSync(path) ? 'replaced' : 'removed'} while it was in use.`,
+        `What is not merged yet is in ${path}-wal: put the file back to it, or move both away.`,
+      );
+    }
+    if (!isAt(`${path}-wal`, this.#log)) {
+      throw new LostFileError(
+        `The log ${path}-wal was ${existsSync(`${path}-wal`) ? 'replaced' : 'removed'} while it was in use.`,
+        'Its messages were merged into the store. Start the service again.',
+      );
+    }
+  }
+
+  /** Whether the file itself is still there, so that its log can be merged into it. */
+  get hasFile(): boolean {
+    return isAt(this.#path, this.#file);
+  }
+
+  /** Moves what took the place of the log out of the way: SQLite removes it when it merges the log. */
+  putAsideOtherLog(): void {
+    const log = `${this.#path}-wal`;
+    if (existsSync(log) && !isAt(log, this.#log)) renameSync(log, `${log}.replaced`);
+  }
+}
+
+function isAt(path: string, { dev, ino }: Identity): boolean {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found !== undefined && found.ino === ino && found.dev === dev;
+}
