@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { MlogError } from '../errors.ts';
 import { askOnce, openDatabase, openImmutable, type Database } from './sqlite-driver.ts';
@@ -20,16 +20,22 @@ export interface Inspection {
  * it. Throws `failed_precondition` where not.
  */
 export async function inspectStore(path: string): Promise<Inspection> {
-  const links = await checkPresence(path);
+  await checkPresence(path);
   const hasLog = existsSync(`${path}-wal`);
   // First with the lock: where a service has the store open, the file alone changes while it is read.
   const together = hasLog ? await readWithLog(path) : undefined;
   const alone = await look(() => openImmutable(path), readState);
   const state = together ?? alone;
   if (!belongs(alone, state)) throw staleLogError(path);
-  // Its log lies beside the name that it was last opened by.
-  if (!hasLog && state.needs_log === 1 && links > 1) throw linkedError(path);
   return { hasLog, fileToken: alone.log, state };
+}
+
+/**
+ * Throws `failed_precondition` where the log of a store that was not closed is missing and the file
+ * has other names: the log lies beside the name that the store was last opened by.
+ */
+export function checkLinks(path: string, { hasLog, state }: Inspection): void {
+  if (!hasLog && state.needs_log === 1 && statSync(path).nlink > 1) throw linkedError(path);
 }
 
 /** Says what is missing of a store, by what it tells of itself; undefined where nothing is. */
@@ -63,8 +69,7 @@ async function look<T>(
   }
 }
 
-/** Checks that a store lies at a path; gives how many names the file has. */
-async function checkPresence(path: string): Promise<number> {
+async function checkPresence(path: string): Promise<void> {
   const found = await stat(path);
   if (!found.isFile()) {
     throw new MlogError('failed_precondition', `The store ${path} is not a file.`, {
@@ -73,7 +78,6 @@ async function checkPresence(path: string): Promise<number> {
   }
   if (found.size === 0) throw damagedError(path, 'it is empty');
   await checkHeader(path);
-  return found.nlink;
 }
 
 /**
