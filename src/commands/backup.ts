@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { readSettings } from '../config.ts';
-import { MlogError } from '../errors.ts';
+import { MlogError, toMlogError } from '../errors.ts';
 import { readEntries, readHead } from '../http/ndjson-client.ts';
 import { findCopyEnd } from '../journal/copy.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -23,19 +25,43 @@ export async function backup(file: string, options: { readonly json?: boolean })
       read: (range) => readEntries(client, '/', range),
     };
     const { lastSeq } = await original.head();
-    const copy = await openSqliteJournal(path);
-    try {
-      const from = await findCopyEnd(original, copy);
-      const pages = original.read({ ...from, limit: lastSeq - from.after });
-      for await (const page of pages) await copy.copy(page, from.journal);
-      const { firstSeq, lastSeq: copiedSeq } = await copy.head();
-      const messages = copiedSeq - firstSeq + 1;
-      const report = { path, firstSeq, lastSeq: copiedSeq, copied: copiedSeq - from.after };
-      const line = `${messages} messages in ${path}, ${report.copied} of them new`;
-      await (options.json ? printJson(report) : print(`${toVisible(line)}\n`));
-    } finally {
-      await copy.close();
-    }
+    // A first copy gets its name when it is whole; one that ends early never looks like a backup.
+    const draft = existsSync(path) ? path : `${path}.incomplete`;
+    const report = await copyInto(draft, original, lastSeq);
+    if (draft !== path) await rename(draft, path);
+    const messages = report.lastSeq - report.firstSeq + 1;
+    const line = `${messages} messages in ${path}, ${report.copied} of them new`;
+    await (options.json ? printJson({ path, ...report }) : print(`${toVisible(line)}\n`));
+  });
+}
+
+async function copyInto(
+  path: string,
+  original: Pick<Journal, 'head' | 'read'>,
+  lastSeq: number,
+): Promise<{ firstSeq: number; lastSeq: number; copied: number }> {
+  const copy = await openSqliteJournal(path);
+  try {
+    const from = await findCopyEnd(original, copy);
+    const pages = original.read({ ...from, limit: lastSeq - from.after });
+    for await (const page of pages) await copy.copy(page, from.journal);
+    const head = await copy.head();
+    await copy.close();
+    // What does not fit into the file stays in its log.
+    if (existsSync(`${path}-wal`)) throw fullError(path);
+    const { firstSeq, lastSeq: copiedSeq } = head;
+    return { firstSeq, lastSeq: copiedSeq, copied: copiedSeq - from.after };
+  } catch (error) {
+    throw toMlogError(error).code === 'storage_full' ? fullError(path, error) : error;
+  } finally {
+    await copy.close();
+  }
+}
+
+function fullError(path: string, cause?: unknown): MlogError {
+  return new MlogError('failed_precondition', `The disk is full; the copy ${path} is not whole.`, {
+    hint: 'Free some space, then run the same command again: it copies what is missing.',
+    cause,
   });
 }
 

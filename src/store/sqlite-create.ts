@@ -42,8 +42,7 @@ async function placeFile(draft: string, path: string): Promise<void> {
   } catch (error) {
     // Another process was quicker; which of the two owns the store is decided by its lock.
     if (hasErrno(error, 'EEXIST')) return;
-    // A file system without hard links.
-    if (!hasErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP')) throw error;
+    // A file system without hard links says so in many ways: EPERM, ENOTSUP, ENOSYS, EACCES, EIO.
     await copyToNew(draft, path);
   }
 }

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createStoreFile, removeDrafts, syncFile, syncFolder } from './sqlite-create.ts';
 import { busyError, toOpenError } from './sqlite-errors.ts';
 import { openDatabase, type Database } from './sqlite-driver.ts';
-import { checkLinks, findLostLog, inspectStore, type Inspection } from './sqlite-inspect.ts';
+import { findLostLog, inspectStore, type Inspection } from './sqlite-inspect.ts';
 import { StoreLog, unlessFull } from './sqlite-log.ts';
 import { OpenFiles } from './sqlite-open-files.ts';
 import { realPathOf } from './sqlite-path.ts';
@@ -63,10 +63,7 @@ async function openInspected(
     const database = await openDatabase(path);
     // Exclusive before anything else: one owner a store, and no shared-memory file beside it.
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
-    const isAsFound = isDeepStrictEqual(readState(database), inspection.state);
-    // Not before: of a store that is in use this is to be said.
-    if (isAsFound) checkLinks(path, inspection);
-    if (isAsFound) return { database, inspection };
+    if (isDeepStrictEqual(readState(database), inspection.state)) return { database, inspection };
     database.close();
   }
   throw busyError(path);

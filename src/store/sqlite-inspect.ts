@@ -27,15 +27,12 @@ export async function inspectStore(path: string): Promise<Inspection> {
   const alone = await look(() => openImmutable(path), readState);
   const state = together ?? alone;
   if (!belongs(alone, state)) throw staleLogError(path);
+  // Its log lies beside the name that the store was last opened by.
+  if (!hasLog && state.needs_log === 1 && statSync(path).nlink > 1) {
+    await look(() => openDatabase(path), checkLock);
+    throw linkedError(path);
+  }
   return { hasLog, fileToken: alone.log, state };
-}
-
-/**
- * Throws `failed_precondition` where the log of a store that was not closed is missing and the file
- * has other names: the log lies beside the name that the store was last opened by.
- */
-export function checkLinks(path: string, { hasLog, state }: Inspection): void {
-  if (!hasLog && state.needs_log === 1 && statSync(path).nlink > 1) throw linkedError(path);
 }
 
 /** Says what is missing of a store, by what it tells of itself; undefined where nothing is. */
@@ -55,6 +52,12 @@ async function readWithLog(path: string): Promise<State> {
       return readState(database);
     },
   );
+}
+
+/** Takes the lock, as a service does; throws that it is taken. */
+function checkLock(database: Database): void {
+  database.exec('PRAGMA locking_mode = EXCLUSIVE');
+  readState(database);
 }
 
 async function look<T>(

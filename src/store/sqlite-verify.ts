@@ -10,7 +10,7 @@ import {
   type Database,
 } from './sqlite-driver.ts';
 import { busyError, toOpenError, unreadableError } from './sqlite-errors.ts';
-import { checkLinks, findLostLog, inspectStore } from './sqlite-inspect.ts';
+import { findLostLog, inspectStore } from './sqlite-inspect.ts';
 import { realPathOf } from './sqlite-path.ts';
 import { sumOf, type Row } from './sqlite-pages.ts';
 
@@ -63,7 +63,6 @@ async function openToVerify(path: string): Promise<OpenedToVerify> {
     path = await realPathOf(path);
     const before = fingerprintOf(path);
     const inspection = await inspectStore(path);
-    checkLinks(path, inspection);
     const { hasLog } = inspection;
     const database = hasLog
       ? await openDatabase(path, { readOnly: true })

@@ -106,6 +106,18 @@ describe.skipIf(!canTrace && !process.env['CI'])('the system calls of a store', 
     expect((await child.exited).code).toBeGreaterThan(0);
   });
 
+  it.each(['ENOSYS', 'EACCES', 'EPERM', 'EIO'])(
+    'begin a store on a file system without hard links, which says %s',
+    async (code) => {
+      const { child, url } = await serve('-e', `inject=link,linkat:error=${code}`);
+      expect(await postForm(url, { id: 'one', txt: 'Its me' })).toMatchObject({ status: 201 });
+      await child.kill('SIGTERM');
+      expect(readdirSync(folder.path).filter((name) => name.startsWith('mlog.db'))).toEqual([
+        'mlog.db',
+      ]);
+    },
+  );
+
   it('never replace a store that is there, on a file system without hard links', async () => {
     const prepared = `${store}.prepared`;
     const journal = await openSqliteJournal(prepared);

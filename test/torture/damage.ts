@@ -132,10 +132,31 @@ export const damages: readonly Damage[] = [
   ),
   damage('killed', 'no log after a kill', 'database', ({ database }) => ({ database })),
   damage('killed', 'a log alone', 'refused', ({ log }) => ({ log })),
-  damage('killed', 'an older copy beside a newer log', 'told', ({ log }, _, { older }) => ({
+  damage('killed', 'an older copy beside a newer log', 'refused', ({ log }, _, { older }) => ({
     ...older,
     log,
   })),
+  damage('killed', 'the last copy beside a newer log', 'refused', ({ log }, _, { closed }) => ({
+    ...closed,
+    log,
+  })),
+  damage('killed', 'an older log beside a newer file', 'refused', ({ log }, _, { later }) => ({
+    ...later,
+    log,
+  })),
+  damage('killed', 'the log of another store', 'refused', ({ database }, _, { other }) => ({
+    database,
+    log: other.log!,
+  })),
+  damage(
+    'closed',
+    'the log of another store beside a closed one',
+    'refused',
+    (files, _, { other }) => ({
+      ...files,
+      log: other.log!,
+    }),
+  ),
   damage(
     'killed',
     'a flipped bit in the log',

@@ -1,14 +1,10 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import type { Reply } from '../support/http.ts';
-import type { StoredEntry } from '../support/writers.ts';
-import { openClients } from './clients.ts';
 import { type Damage, damages } from './damage.ts';
 import { type Files, makeOriginals, type Originals } from './originals.ts';
 import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
+import { readWhole } from './read-whole.ts';
 import { inScene, type Run, type Scene, type Server } from './scene.ts';
-
-const pageMaxCount = 256;
-const triesMaxCount = 1000;
+import { runTaken } from './taken-files.ts';
 
 const createCounts = () =>
   createTally(
@@ -48,7 +44,12 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
 
 /** A control needs no more than these to be caught. */
 const isTelling = ({ name }: Damage): boolean =>
-  ['a flipped bit in a text', 'no log after a kill', 'noise'].includes(name);
+  [
+    'a flipped bit in a text',
+    'no log after a kill',
+    'the last copy beside a newer log',
+    'noise',
+  ].includes(name);
 
 const judgeDamaged = async (
   scene: Scene,
@@ -135,41 +136,6 @@ const judgeServed = async (
   if (isWrong) tally.found('whole not served', `${name}: missing ${missing.length}: ${missing[0]}`);
 };
 
-/** Reads all that is whole, as the hint of the error says: on behind what is damaged. */
-const readWhole = async ({ logging }: Server): Promise<StoredEntry[]> => {
-  const clients = openClients(1);
-  const read: StoredEntry[] = [];
-  const headers = { accept: 'application/x-ndjson' };
-  let after = 0;
-  let limit = pageMaxCount;
-  try {
-    const head = await clients.get(`${logging}/logging?last=0`, headers);
-    const lastSeq = Number(head.headers['mlog-last-seq']);
-    for (let tries = 0; tries < triesMaxCount && after < lastSeq; tries += 1) {
-      const url = `${logging}/logging?after=${after}&limit=${limit}`;
-      const entries = await clients.get(url, headers).then(toEntries, () => []);
-      read.push(...entries);
-      if (entries.length > 0) {
-        after = entries.at(-1)!.seq;
-        limit = Math.min(limit * 4, pageMaxCount);
-      } else if (limit > 1) {
-        // Something in it is damaged; closer to it there may be more that is not.
-        limit = Math.ceil(limit / 4);
-      } else {
-        after += 1;
-      }
-    }
-  } finally {
-    clients.close();
-  }
-  return read;
-};
-
-const toEntries = ({ status, text }: Reply): StoredEntry[] => {
-  const lines = status === 200 ? text.split('\n').filter(Boolean) : [];
-  return lines.map((line) => JSON.parse(line) as StoredEntry);
-};
-
 const paths = ({ store }: Scene): [keyof Files, string][] => [
   ['database', store],
   ['log', `${store}-wal`],
@@ -193,18 +159,34 @@ const isUnchanged = async (scene: Scene, files: Files): Promise<boolean> => {
   return true;
 };
 
+/** Both kinds of damage: to a store that nobody has open, and to one that a service has open. */
+const runAll = async (scale: Scale): Promise<Outcome> => {
+  const [closed, open] = [await run(scale), await runTaken(scale)];
+  const faults: Record<string, number> = { ...closed.faults };
+  for (const [name, count] of Object.entries(open.faults))
+    faults[name] = (faults[name] ?? 0) + count;
+  return {
+    done: { ...closed.done, ...open.done },
+    faults,
+    examples: [...closed.examples, ...open.examples],
+  };
+};
+
 /** A damaged store is refused or told of; never is an empty one begun in its place. */
 export const proof: Proof = {
   name: 'P18',
   promise: 'A damaged store is never silently emptied',
-  crashModel: 'flipped bits, truncation, a missing log, a wrong file, a later format',
+  crashModel:
+    'flipped bits, truncation, a missing, older or foreign log, a wrong file, a later format; ' +
+    'files removed, moved or replaced under a running service',
   target: 'refuses with a hint and changes nothing, or serves what is whole; verify tells each',
   needs: [],
-  run,
+  run: runAll,
   controls: [
     {
       name: 'no checksum',
       catches: 'altered',
+      run,
       patches: [
         { find: 'function sumOf(seq, id, txt) {', replace: 'function sumOf() { return 0;' },
       ],
@@ -212,6 +194,7 @@ export const proof: Proof = {
     {
       name: 'the lost log not looked for',
       catches: 'untold',
+      run,
       patches: [
         {
           find: 'function findLostLog(',
@@ -220,8 +203,31 @@ export const proof: Proof = {
       ],
     },
     {
+      name: 'a log that belongs to any file',
+      catches: 'not refused',
+      run,
+      patches: [
+        {
+          find: 'function belongs(',
+          replace: 'function belongs() { return true; }\nfunction doesBelong(',
+        },
+      ],
+    },
+    {
+      name: 'files that are not looked for',
+      catches: 'went on',
+      run: runTaken,
+      patches: [
+        {
+          find: 'function isAt(',
+          replace: 'function isAt() { return true; }\nfunction isThere(',
+        },
+      ],
+    },
+    {
       name: 'a new store in place of one that cannot be read',
       catches: 'not refused',
+      run,
       patches: [
         {
           find: 'async function openStoreFile(',

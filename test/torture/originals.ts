@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { readEntries, type StoredEntry } from '../support/writers.ts';
 import { openClients, types } from './clients.ts';
@@ -16,6 +16,10 @@ export type Originals = {
   killed: Files;
   /** A copy from before, closed, with the first part alone. */
   older: Files;
+  /** Closed after the kill, with all of the messages and some more. */
+  later: Files;
+  /** Another store of mlog, killed. */
+  other: Files;
   /** A database of another program, with a log. */
   foreign: Files;
   /** A store of a later format, with a log. */
@@ -61,6 +65,9 @@ export const makeOriginals = async (scene: Scene): Promise<Originals> => {
   const { files: older } = await serveAndSend('SIGTERM');
   const { files: closed } = await serveAndSend('SIGTERM');
   const { files: killed, entries } = await serveAndSend('SIGKILL');
+  const { files: later } = await serveAndSend('SIGTERM');
+  await rm(scene.store);
+  const { files: other } = await serveAndSend('SIGKILL');
   clients.close();
   const foreign = await withLog(
     `${scene.store}-foreign`,
@@ -68,7 +75,17 @@ export const makeOriginals = async (scene: Scene): Promise<Originals> => {
   );
   await writeFile(`${scene.store}-newer`, closed.database!);
   const newer = await withLog(`${scene.store}-newer`, 'PRAGMA user_version = 99');
-  return { closed, killed, older, foreign, newer, entries, closedCount: 2 * partCount };
+  return {
+    closed,
+    killed,
+    older,
+    later,
+    other,
+    foreign,
+    newer,
+    entries,
+    closedCount: 2 * partCount,
+  };
 };
 
 /** Changes a database and takes its files before it is closed, so the change is in the log. */
