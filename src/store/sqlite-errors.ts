@@ -2,6 +2,10 @@ import { hasErrno, MlogError } from '../errors.ts';
 import { resultCode, resultCodes } from './sqlite-driver.ts';
 import { schemaVersion } from './sqlite-schema.ts';
 
+const accessHint =
+  'A service needs a file where this user may write, as --store file:./mlog.db. ' +
+  '`mlog verify` needs to read it alone.';
+
 /** Says what kept a store from being opened, and what to do. */
 export function toOpenError(error: unknown, path: string): MlogError {
   if (error instanceof MlogError) return error;
@@ -17,7 +21,7 @@ export function toOpenError(error: unknown, path: string): MlogError {
   const reason = error instanceof Error ? error.message : String(error);
   const isAccess = isAccessError(error);
   return new MlogError('failed_precondition', `The store ${path} cannot be opened: ${reason}.`, {
-    ...(isAccess && { hint: 'Give --store a file where this user may write, as file:./mlog.db.' }),
+    ...(isAccess && { hint: accessHint }),
     cause: error,
   });
 }

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { access, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { createStoreFile, removeDrafts, syncFile, syncFolder } from './sqlite-create.ts';
@@ -29,6 +29,8 @@ export async function openStoreFile(path: string): Promise<OpenedStore> {
   try {
     path = await realPathOf(path);
     if (!existsSync(path)) await createStoreFile(path);
+    // SQLite would open it for reading alone, and then fail at the lock with an I/O error.
+    await access(path, constants.W_OK);
     const { database, inspection } = await openInspected(path);
     configure(database);
     // With the lock no other process uses it, and this one does without.

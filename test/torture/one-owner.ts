@@ -1,5 +1,6 @@
 import { link, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readEntries, startWriters } from '../support/writers.ts';
 import { journalFaults, judge, type Ledger } from './ledger.ts';
 import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
@@ -10,7 +11,7 @@ const racersCount = 4;
 
 const createCounts = () =>
   createTally(
-    ['second servers', 'races', 'acknowledged'],
+    ['second servers', 'races', 'checks beside a start', 'acknowledged'],
     [
       ...journalFaults,
       'two owners',
@@ -47,10 +48,57 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
     await first.kill();
     await openByLink(scene, names[1]!, writers, tally);
   });
+  await inScene(build, (scene) => verifyBesideStarts(scene, pick(checkCounts), random, tally));
   for (let round = 0; round < races; round += 1) {
     await inScene(build, (scene) => race(scene, tally));
     tally.did('races');
   }
+  return tally.outcome();
+};
+
+const checkCounts = { short: 6, full: 60, control: 0 };
+
+/** The longest time from the start of a service until it has its log. */
+const startMaxMs = 400;
+
+/** A check that ends while a service starts takes nothing away from it. */
+const verifyBesideStarts = async (
+  scene: Scene,
+  count: number,
+  random: Scale['random'],
+  tally: Counts,
+): Promise<void> => {
+  const attempted = new Map<string, string>();
+  const acknowledged = new Set<string>();
+  await (await scene.serve('all')).kill('SIGTERM');
+  for (let round = 0; round < count; round += 1) {
+    const starting = scene.start('all');
+    await sleep(random.whole(0, startMaxMs));
+    const checking = scene.run(['verify', '--store', `file:${scene.store}`]);
+    let server = await starting;
+    // A check that has the log open may rightly be in the way.
+    if (!(await isReady(server))) server = await server.again();
+    await server.ready;
+    const writers = startWriters(server.facade, 2);
+    await writers.progress(20);
+    await checking;
+    await writers.progress(20);
+    await writers.stop();
+    for (const [id, txt] of writers.attempted) attempted.set(id, txt);
+    for (const id of writers.acknowledged) acknowledged.add(id);
+    await server.kill();
+    tally.did('checks beside a start');
+    const again = await scene.serve('logging');
+    judge(tally, await readEntries(again.logging), { attempted, acknowledged });
+    // Closed, so that the next start has no log to begin with.
+    await again.kill('SIGTERM');
+  }
+};
+
+/** Only the part with the checks. */
+const runChecks = async ({ build, random }: Scale): Promise<Outcome> => {
+  const tally = createCounts();
+  await inScene(build, (scene) => verifyBesideStarts(scene, 12, random, tally));
   return tally.outcome();
 };
 
@@ -134,6 +182,29 @@ export const proof: Proof = {
       catches: 'two owners',
       patches: [
         { find: 'PRAGMA locking_mode = EXCLUSIVE', replace: 'PRAGMA locking_mode = NORMAL' },
+      ],
+    },
+    {
+      name: 'a check that removes the log it has not seen before',
+      catches: 'lost',
+      run: runChecks,
+      patches: [
+        {
+          find: 'async function verifySqliteStore(path) {',
+          replace: `async function verifySqliteStore(path) {
+            const { existsSync, rmSync } = await import('node:fs');
+            const hadLog = existsSync(path + '-wal');
+            try {
+              return await verifyOnly(path);
+            } finally {
+              if (!hadLog) rmSync(path + '-wal', { force: true });
+            }
+          }
+          async function verifyOnly(path) {`,
+        },
+        // It would be told at once.
+        { find: 'this.#files.check();', replace: '' },
+        { find: 'return opened.files.check();', replace: 'return;' },
       ],
     },
   ],
