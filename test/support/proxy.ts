@@ -13,6 +13,11 @@ export type Faults = {
    * the connection: the target has done its work, and the client will never know.
    */
   dropReply: () => boolean;
+  /**
+   * Asked when the first bytes after a request come from the target. Of the reply so many bytes get
+   * through; then the connection ends, as when the target is killed.
+   */
+  replyMaxBytes: () => number;
   /** Asked on each connection; true resets it before the target hears of it. */
   resetConnection: () => boolean;
   /**
@@ -57,19 +62,27 @@ export const startProxy = async (
     track(target, client);
 
     let requested = false;
+    let replyLeftBytes = Infinity;
     forward(client, target, passing, () => {
-      if (requested) return;
+      if (requested) return Infinity;
       requested = true;
-      if (!faults.resetRequest()) return;
+      if (!faults.resetRequest()) return Infinity;
       client.resetAndDestroy();
       target.resetAndDestroy();
+      return 0;
     });
-    forward(target, client, passing, () => {
-      if (!requested) return;
-      requested = false;
-      if (!faults.dropReply()) return;
-      client.destroy();
-      target.destroy();
+    forward(target, client, passing, (bytes) => {
+      if (requested) {
+        requested = false;
+        replyLeftBytes = faults.replyMaxBytes();
+        if (faults.dropReply()) {
+          client.destroy();
+          target.destroy();
+        }
+      }
+      const passedMaxBytes = replyLeftBytes;
+      replyLeftBytes -= bytes;
+      return passedMaxBytes;
     });
   });
   server.listen(0, '127.0.0.1');
@@ -96,6 +109,7 @@ const createFaults = (options: Partial<Faults>): { faults: Faults; passing: Pass
   const faults: Faults = {
     delayMs: options.delayMs ?? 0,
     dropReply: options.dropReply ?? (() => false),
+    replyMaxBytes: options.replyMaxBytes ?? (() => Infinity),
     resetConnection: options.resetConnection ?? (() => false),
     resetRequest: options.resetRequest ?? (() => false),
     get paused() {
@@ -116,9 +130,15 @@ const createFaults = (options: Partial<Faults>): { faults: Faults; passing: Pass
 
 /**
  * Passes bytes and the end of the stream on, in order. Pieces wait side by side, so that a delay
- * is a latency and not a limit of throughput; past the backlog the source is not read.
+ * is a latency and not a limit of throughput; past the backlog the source is not read. `onArrival`
+ * says how many bytes of a piece may pass; behind fewer than all of them, both connections end.
  */
-const forward = (from: Socket, to: Socket, passing: Passing, onArrival: () => void): void => {
+const forward = (
+  from: Socket,
+  to: Socket,
+  passing: Passing,
+  onArrival: (bytes: number) => number,
+): void => {
   let queue = Promise.resolve();
   let backlogBytes = 0;
 
@@ -131,7 +151,12 @@ const forward = (from: Socket, to: Socket, passing: Passing, onArrival: () => vo
   };
 
   from.on('data', (piece: Buffer) => {
-    onArrival();
+    const passedMaxBytes = onArrival(piece.length);
+    if (passedMaxBytes < piece.length) {
+      enqueue(() => void to.end(piece.subarray(0, passedMaxBytes)));
+      from.destroy();
+      return;
+    }
     backlogBytes += piece.length;
     if (backlogBytes > backlogMaxBytes) from.pause();
     enqueue(async () => {

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Child, type ChildOptions, type Exit, startChild } from '../support/child.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { findPort } from '../support/ports.ts';
 import type { Build } from './build.ts';
 
 const readyTimeoutMs = 30_000;
@@ -184,25 +183,3 @@ const findPorts = async (): Promise<Ports> => ({
   grpc: await findPort(),
   messages: await findPort(),
 });
-
-/**
- * Finds a port that is free and stays free while its server is down. The system gives ports from
- * 32768 up to clients, and one of those that tries to reach a dead server could get its very port.
- */
-const findPort = async (): Promise<number> => {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const server = createServer();
-    const listening = once(server, 'listening');
-    server.listen(port, '127.0.0.1');
-    const isFree = await listening.then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
-    const closed = once(server, 'close');
-    server.close();
-    await closed;
-    return port;
-  }
-};
