@@ -1,7 +1,8 @@
+import { proxyMissing, proxyNames } from '../support/proxy-server.ts';
 import { runCommand } from './command.ts';
 
 /** What a proof asks of the machine. */
-export type Need = 'mount' | 'loop' | 'strace' | 'proc';
+export type Need = 'mount' | 'loop' | 'strace' | 'proc' | 'proxies';
 
 const mayMount = (): string | undefined =>
   process.platform === 'linux' && process.getuid?.() === 0 ? undefined : 'root on Linux is needed';
@@ -15,6 +16,7 @@ const checks: Record<Need, () => Promise<string | undefined>> = {
     (await works('strace', ['-f', '--seccomp-bpf', '-o', '/dev/null', 'true'])) &&
     'strace 5.3 or later is needed, and the right to trace',
   proc: async () => (process.platform === 'linux' ? undefined : 'Linux is needed'),
+  proxies: async () => proxyNames.map(proxyMissing).find((reason) => reason !== undefined),
 };
 
 const works = async (command: string, args: readonly string[]): Promise<string | undefined> => {

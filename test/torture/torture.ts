@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { proof as anyText } from './any-text.ts';
 import { proof as boundedCalls } from './bounded-calls.ts';
+import { proof as between } from './between.ts';
 import { proof as boundedMemory } from './bounded-memory.ts';
 import { proof as bulkUpload } from './bulk-upload.ts';
 import { type Builds, openBuilds } from './build.ts';
@@ -46,6 +47,7 @@ const proofs: readonly Proof[] = [
   boundedCalls,
   damagedStore,
   bulkUpload,
+  between,
 ];
 
 const usage = `npm run torture -- [options]
