@@ -197,6 +197,7 @@ describe.each(proxyNames)('behind %s', (name) => {
       [backCut, 200_000],
     ] as const) {
       let cuts = 1;
+      cutting.faults.cutsBehindLine = true;
       cutting.faults.replyMaxBytes = () => (cuts-- > 0 ? bytes : Infinity);
       const run = await sandbox.run(['list', '--json'], { env });
       expect(run.code === 0 ? toEntries(run.stdout) : entries).toStrictEqual(entries);

@@ -18,6 +18,8 @@ export type Faults = {
    * through; then the connection ends, as when the target is killed.
    */
   replyMaxBytes: () => number;
+  /** Whether a reply is cut behind a line, where it looks most like a whole one. */
+  cutsBehindLine: boolean;
   /** Asked on each connection; true resets it before the target hears of it. */
   resetConnection: () => boolean;
   /**
@@ -63,15 +65,15 @@ export const startProxy = async (
 
     let requested = false;
     let replyLeftBytes = Infinity;
-    forward(client, target, passing, () => {
-      if (requested) return Infinity;
+    forward(client, target, passing, (piece) => {
+      if (requested) return piece;
       requested = true;
-      if (!faults.resetRequest()) return Infinity;
+      if (!faults.resetRequest()) return piece;
       client.resetAndDestroy();
       target.resetAndDestroy();
-      return 0;
+      return piece;
     });
-    forward(target, client, passing, (bytes) => {
+    forward(target, client, passing, (piece) => {
       if (requested) {
         requested = false;
         replyLeftBytes = faults.replyMaxBytes();
@@ -80,9 +82,10 @@ export const startProxy = async (
           target.destroy();
         }
       }
-      const passedMaxBytes = replyLeftBytes;
-      replyLeftBytes -= bytes;
-      return passedMaxBytes;
+      const passed = piece.subarray(0, replyLeftBytes);
+      replyLeftBytes -= piece.length;
+      const isCut = passed.length < piece.length;
+      return isCut && faults.cutsBehindLine ? wholeLinesOf(passed) : passed;
     });
   });
   server.listen(0, '127.0.0.1');
@@ -100,6 +103,8 @@ export const startProxy = async (
   };
 };
 
+const wholeLinesOf = (piece: Buffer): Buffer => piece.subarray(0, piece.lastIndexOf('\n') + 1);
+
 /** Resolves when a piece that came at `arrivedAt` may go on. */
 type Passing = (arrivedAt: number) => Promise<void>;
 
@@ -110,6 +115,7 @@ const createFaults = (options: Partial<Faults>): { faults: Faults; passing: Pass
     delayMs: options.delayMs ?? 0,
     dropReply: options.dropReply ?? (() => false),
     replyMaxBytes: options.replyMaxBytes ?? (() => Infinity),
+    cutsBehindLine: options.cutsBehindLine ?? false,
     resetConnection: options.resetConnection ?? (() => false),
     resetRequest: options.resetRequest ?? (() => false),
     get paused() {
@@ -131,13 +137,13 @@ const createFaults = (options: Partial<Faults>): { faults: Faults; passing: Pass
 /**
  * Passes bytes and the end of the stream on, in order. Pieces wait side by side, so that a delay
  * is a latency and not a limit of throughput; past the backlog the source is not read. `onArrival`
- * says how many bytes of a piece may pass; behind fewer than all of them, both connections end.
+ * gives what of a piece may pass; behind less than all of it, both connections end.
  */
 const forward = (
   from: Socket,
   to: Socket,
   passing: Passing,
-  onArrival: (bytes: number) => number,
+  onArrival: (piece: Buffer) => Buffer,
 ): void => {
   let queue = Promise.resolve();
   let backlogBytes = 0;
@@ -151,9 +157,9 @@ const forward = (
   };
 
   from.on('data', (piece: Buffer) => {
-    const passedMaxBytes = onArrival(piece.length);
-    if (passedMaxBytes < piece.length) {
-      enqueue(() => void to.end(piece.subarray(0, passedMaxBytes)));
+    const passed = onArrival(piece);
+    if (passed.length < piece.length) {
+      enqueue(() => void to.end(passed));
       from.destroy();
       return;
     }

@@ -132,7 +132,9 @@ const listThroughCut = async (
   const totalBytes = entries.reduce((sum, entry) => sum + JSON.stringify(entry).length, 0);
   const cutOnce = (): void => {
     let isCut = false;
-    random.pick(chain.cutting).faults.replyMaxBytes = () => {
+    const { faults } = random.pick(chain.cutting);
+    faults.cutsBehindLine = random.chance(0.5);
+    faults.replyMaxBytes = () => {
       if (isCut) return Infinity;
       isCut = true;
       tally.did('cut lists');
