@@ -30,6 +30,12 @@ export const stoppingError = new MlogError('unavailable', 'The service stops.', 
 });
 
 /**
+ * A message is taken as a whole or not at all, as far as grpc-js tells. A reader that takes at least
+ * this much is not stalled, however large its message.
+ */
+const slowestBytesPerMs = 64;
+
+/**
  * Writes a message of a stream and waits until the client has room for it, so that a slow one holds
  * up the reading and not the memory. Cuts the call where the client takes nothing for too long.
  */
@@ -40,7 +46,7 @@ export function writeMessage(
   { readerStallMs }: ReaderLimits,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => cut(call), readerStallMs);
+    const timer = setTimeout(() => cut(call), readerStallMs + bytes.length / slowestBytesPerMs);
     function done(): void {
       clearTimeout(timer);
       gone.removeEventListener('abort', done);

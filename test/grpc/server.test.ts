@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { status, type Client } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MlogError } from '../../src/errors.ts';
@@ -25,6 +26,7 @@ describe('a gRPC server', () => {
   let ended: number;
   let underWayMax: number;
   let client: Client;
+  let url: string;
   let close: () => Promise<void>;
 
   beforeEach(async () => {
@@ -53,6 +55,11 @@ describe('a gRPC server', () => {
           }
         },
       },
+      '/x/Large': {
+        async *stream() {
+          yield await Promise.resolve(Buffer.alloc(1_000_000));
+        },
+      },
       '/x/Quiet': {
         async *stream(_, { gone, stopping }) {
           yield Buffer.from('first');
@@ -73,7 +80,8 @@ describe('a gRPC server', () => {
       },
     };
     const server = await startGrpcServer({ methods, limits, logger });
-    ({ client } = openReferenceClient(server.url));
+    url = server.url;
+    ({ client } = openReferenceClient(url));
     close = () => server.close();
   });
 
@@ -127,6 +135,23 @@ describe('a gRPC server', () => {
     await once(quiet, 'data');
     quiet.on('error', () => {});
     quiet.cancel();
+  });
+
+  it('lets a client take longer for a large message than it may take nothing', async () => {
+    const session = connectHttp2(url.replace('grpc:', 'http:'));
+    const headers = { ':method': 'POST', ':path': '/x/Large', 'content-type': 'application/grpc' };
+    const call = session.request({ ...headers, te: 'trailers' });
+    call.end(Buffer.alloc(5));
+    let taken = 0;
+    call.on('data', (piece: Buffer) => {
+      taken += piece.length;
+      call.pause();
+      // At 16 kB in 10 ms it takes four times as long as it may take nothing.
+      setTimeout(() => call.resume(), (10 * piece.length) / 16_384);
+    });
+    await once(call, 'end');
+    expect(taken).toBe(1_000_005);
+    session.destroy();
   });
 
   it('answers each message of a stream, some of them at a time', async () => {
