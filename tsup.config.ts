@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { defineConfig, type Options } from 'tsup';
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number];
@@ -37,6 +38,45 @@ const noUnused: Plugin = {
       namespace: 'none',
     }));
     build.onLoad({ filter: /.*/, namespace: 'none' }, () => ({ contents: '' }));
+  },
+};
+
+/**
+ * Mends what is mended in undici 8 alone, which needs a newer Node than mlog does: a connection that
+ * ends while the reader of its reply has paused ended the whole process, by an assertion in `finish`
+ * (https://github.com/nodejs/undici/issues/5360). What the parser holds back is let go first.
+ */
+const pausedEnd: Plugin = {
+  name: 'paused-end',
+  setup(build) {
+    build.onLoad({ filter: /undici\/lib\/dispatcher\/client-h1\.js$/ }, async ({ path }) => {
+      const pieces = (await readFile(path, 'utf8')).split(`assert(!this.paused)
+
+    const { llhttp } = this
+
+    let ret
+`);
+      if (pieces.length !== 2) throw new Error(`${path} is another one: is it mended there?`);
+      return {
+        contents: pieces.join(`const { llhttp } = this
+
+    if (this.paused) {
+      let chunk = EMPTY_BUF
+      while (chunk !== null && this.statusCode && this.ptr != null) {
+        llhttp.llhttp_resume(this.ptr)
+        this.paused = false
+        chunk = this.socket.read()
+        this.execute(chunk || EMPTY_BUF)
+      }
+      if (!this.statusCode || this.ptr == null) return null
+      llhttp.llhttp_resume(this.ptr)
+      this.paused = false
+    }
+
+    let ret
+`),
+      };
+    });
   },
 };
 
@@ -89,7 +129,7 @@ const packages: Options = {
   noExternal: [/.*/],
   splitting: false,
   removeNodeProtocol: false,
-  esbuildPlugins: [noUnused, lazyBuiltins],
+  esbuildPlugins: [noUnused, pausedEnd, lazyBuiltins],
   silent: true,
 };
 

@@ -155,8 +155,19 @@ function addList(program: Command): void {
     .option('--limit <n>', 'at most so many, the first ones')
     .option('--last <n>', 'at most so many, the last ones')
     .option('-f, --follow', 'go on with messages as they come')
-    .option('--cursor <file>', 'keep the position in this file, and go on from there')
-    .option('--json', 'print an entry a line as JSON: seq, id, txt, at');
+    .option('--json', 'print an entry a line as JSON: seq, id, txt, at')
+    .option(
+      '--cursor <file>',
+      'keep the position in this file and go on from there; it moves when stdout has taken a ' +
+        'line: a pipe has then, its reader perhaps not yet (see --exec)',
+    )
+    .option(
+      '--exec <command>',
+      'run this for each message, its text on stdin (with --json its entry); the position moves ' +
+        'when it has ended with 0, so a message may come twice but none is lost',
+    )
+    .option('--exec-batch <n>', 'with --exec: hand on up to so many messages at once, a line each')
+    .option('--exec-attempts <n>', 'with --exec: runs before a failure ends the list (default 1)');
   addSettings(command, ['client']);
   command
     .addHelpText(
@@ -167,7 +178,8 @@ Examples:
   mlog list --last 10
   mlog list --after 1000 --limit 50 --json
   mlog list --last 0 --follow
-  mlog list --follow --json --cursor ./mlog.cursor >> mlog.ndjson`,
+  mlog list --follow --json --cursor ./mlog.cursor >> mlog.ndjson
+  mlog list --follow --cursor ./mail.cursor --exec 'mail -s "New message" me'`,
     )
     .action(async (options) => {
       const { list } = await import('./commands/list.ts');

@@ -3,13 +3,13 @@ import { rename } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { readSettings } from '../config.ts';
 import { MlogError, toMlogError } from '../errors.ts';
-import { readEntries, readHead } from '../http/ndjson-client.ts';
-import { findCopyEnd } from '../journal/copy.ts';
-import type { Journal } from '../journal/journal.ts';
+import { createReader } from '../http/ndjson-client.ts';
+import { endOfCopy } from '../journal/place.ts';
+import { resumed } from '../journal/resume.ts';
 import { toVisible } from '../observe/visible.ts';
 import { parseStorePath } from '../setting-kinds.ts';
 import { openSqliteJournal } from '../store/sqlite.ts';
-import { withFacade } from './facade-client.ts';
+import { patience, withFacade } from './facade-client.ts';
 import { print, printJson } from './print.ts';
 
 /**
@@ -20,14 +20,9 @@ export async function backup(file: string, options: { readonly json?: boolean })
   const settings = readSettings('client', { ...options });
   const path = toPath(file);
   await withFacade(settings, async (client) => {
-    const original: Pick<Journal, 'head' | 'read'> = {
-      head: () => readHead(client, '/'),
-      read: (range) => readEntries(client, '/', range),
-    };
-    const { lastSeq } = await original.head();
     // A first copy gets its name when it is whole; one that ends early never looks like a backup.
     const draft = existsSync(path) ? path : `${path}.incomplete`;
-    const report = await copyInto(draft, original, lastSeq);
+    const report = await copyInto(draft, createReader(client, '/'));
     if (draft !== path) await rename(draft, path);
     const messages = report.lastSeq - report.firstSeq + 1;
     const line = `${messages} messages in ${path}, ${report.copied} of them new`;
@@ -37,20 +32,25 @@ export async function backup(file: string, options: { readonly json?: boolean })
 
 async function copyInto(
   path: string,
-  original: Pick<Journal, 'head' | 'read'>,
-  lastSeq: number,
+  original: ReturnType<typeof createReader>,
 ): Promise<{ firstSeq: number; lastSeq: number; copied: number }> {
   const copy = await openSqliteJournal(path);
   try {
-    const from = await findCopyEnd(original, copy);
-    const pages = original.read({ ...from, limit: lastSeq - from.after });
-    for await (const page of pages) await copy.copy(page, from.journal);
-    const head = await copy.head();
+    const place = await endOfCopy(copy);
+    const begin = await place.confirm(original);
+    const from = place.seq;
+    const { journal } = begin;
+    // The original is recorded at once: with a journal that is still empty, too.
+    await copy.copy([], journal);
+    const open = () =>
+      original.read({ after: place.seq, limit: begin.lastSeq - place.seq, journal });
+    const how = { journal: original, head: begin, open, ...patience };
+    for await (const page of resumed(place, how)) await copy.copy(page, journal);
+    const { firstSeq, lastSeq } = await copy.head();
     await copy.close();
     // What does not fit into the file stays in its log.
     if (existsSync(`${path}-wal`)) throw fullError(path);
-    const { firstSeq, lastSeq: copiedSeq } = head;
-    return { firstSeq, lastSeq: copiedSeq, copied: copiedSeq - from.after };
+    return { firstSeq, lastSeq, copied: lastSeq - from };
   } catch (error) {
     throw toMlogError(error).code === 'storage_full' ? fullError(path, error) : error;
   } finally {

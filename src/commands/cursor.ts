@@ -2,32 +2,40 @@ import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync }
 import { MlogError } from '../errors.ts';
 import { parseWholeNumber } from '../setting-kinds.ts';
 
-/** A file that keeps the position of a reader. */
+/** A position as a file keeps it. */
+export interface Kept {
+  readonly seq: number;
+  /** The id of the journal; undefined where it is not known, as in a file of an older version. */
+  readonly journal: string | undefined;
+}
+
+/** A file that keeps the position of a reader: its `seq` and the id of the journal. */
 export interface Cursor {
-  /** The `seq` that was kept when the file was opened; undefined in a new one. */
-  readonly seq: number | undefined;
+  /** What was kept when the file was opened; undefined in a new one. */
+  readonly kept: Kept | undefined;
   /**
-   * Keeps a later position; from then on a killed process does not forget it. Throws
-   * `failed_precondition` where the file cannot be written.
+   * Keeps a later position of the same journal; from then on a killed process does not forget it.
+   * Throws `failed_precondition` where the file cannot be written, as on a full disk.
    */
-  save(seq: number): void;
+  save(later: Kept): void;
   close(): void;
 }
 
 /** Opens a cursor, made if it is not there. Throws `usage` where the file cannot be one. */
 export function openCursor(path: string): Cursor {
   let file: number;
-  let seq: number | undefined;
+  let kept: Kept | undefined;
+  let text = '';
   try {
     closeSync(openSync(path, 'a', 0o600));
     // A pipe or a device would be read without end.
     if (!statSync(path).isFile()) throw new Error('it is not a file');
-    seq = parseCursor(readFileSync(path, 'utf8'), path);
+    kept = parseCursor(readFileSync(path, 'utf8'), path);
     // Not for appending: a position replaces the one before.
     file = openSync(path, 'r+');
-    const kept = seq === undefined ? '' : `${seq}\n`;
-    writeSync(file, kept, 0);
-    ftruncateSync(file, kept.length);
+    text = kept === undefined ? '' : toText(kept);
+    writeSync(file, text, 0);
+    ftruncateSync(file, text.length);
   } catch (error) {
     if (error instanceof MlogError) throw error;
     throw new MlogError('usage', `--cursor ${path} cannot be used: ${(error as Error).message}.`, {
@@ -36,32 +44,55 @@ export function openCursor(path: string): Cursor {
     });
   }
   return {
-    seq,
-    // In place and in one write: positions rise, so nothing of the one before is left behind it.
+    kept,
     save(later) {
+      const before = text;
       try {
-        writeSync(file, `${later}\n`, 0);
+        text = toText(later);
+        // In place and in one write: as positions rise, it covers the one before.
+        if (writeSync(file, text, 0) < text.length) throw new Error('there is no room for it');
+        if (text.length < before.length) ftruncateSync(file, text.length);
       } catch (error) {
-        throw saveError(error, path, later);
+        text = before;
+        restore(file, before);
+        throw unwrittenError(path, before, error);
       }
     },
     close: () => closeSync(file),
   };
 }
 
-/** The line is printed and its position is not kept, so the next call prints it once more. */
-function saveError(error: unknown, path: string, seq: number): MlogError {
+function toText({ seq, journal }: Kept): string {
+  return `${seq}${journal ? ` ${journal}` : ''}\n`;
+}
+
+/** Puts back what part of a write may have covered; the bytes of it have their place on the disk. */
+function restore(file: number, text: string): void {
+  try {
+    writeSync(file, text, 0);
+    ftruncateSync(file, text.length);
+  } catch {
+    // A file that holds no position is refused when it is opened.
+  }
+}
+
+function unwrittenError(path: string, before: string, error: unknown): MlogError {
   const reason = (error as Error).message;
+  const position = before === '' ? 'no position yet' : `position ${before.split(/\s/)[0]}`;
   return new MlogError('failed_precondition', `--cursor ${path} cannot be written: ${reason}.`, {
-    hint: `Message ${seq} was printed; set the file to ${seq}, or the next call prints it again.`,
+    hint: `It holds ${position}: what was handed on since then will come again.`,
     cause: error,
   });
 }
 
-function parseCursor(text: string, path: string): number | undefined {
+const journalPattern = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+
+function parseCursor(text: string, path: string): Kept | undefined {
   if (text === '') return undefined;
-  const seq = parseWholeNumber(text.trimEnd(), 0, Number.MAX_SAFE_INTEGER);
-  if (seq !== undefined) return seq;
+  const [digits = '', journal, ...more] = text.trimEnd().split(' ');
+  const seq = parseWholeNumber(digits, 0, Number.MAX_SAFE_INTEGER);
+  const isKnown = journal === undefined || journalPattern.test(journal);
+  if (seq !== undefined && isKnown && more.length === 0) return { seq, journal };
   throw new MlogError('usage', `--cursor ${path} holds something else than a position.`, {
     hint: 'It was left as it is. Name another file, or one that is not there yet.',
   });

@@ -1,6 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Settings } from '../config.ts';
+import type { MlogError } from '../errors.ts';
 import { openHttpClient, type HttpClient } from '../http/client.ts';
+import { remark } from './print.ts';
 
 // The HTTP parser of undici is WebAssembly. Compiling it for speed takes a thread 70 ms, a process
 // that is done waits for that, and a command parses one reply.
@@ -18,3 +20,10 @@ export async function withFacade<T>(
     await client.close();
   }
 }
+
+/** How a command that reads a list gets over a facade that is away for a moment. */
+export const patience = {
+  pauseMs: 1_000,
+  attemptsMax: 5,
+  onOutage: ({ message }: MlogError): void => remark(`${message} Resuming.`),
+};

@@ -1,17 +1,15 @@
-import { parseWholeNumber, readSettings, flagOf } from '../config.ts';
+import { flagOf, parseWholeNumber, readSettings } from '../config.ts';
 import { MlogError } from '../errors.ts';
-import type { HttpClient, HttpStream } from '../http/client.ts';
-import { mediaTypes } from '../http/formats.ts';
-import { splitLines } from '../http/lines.ts';
-import { lineMaxLength, parseEntry, toHead } from '../http/ndjson-client.ts';
-import { checkSeen } from '../journal/gone.ts';
-import { toVisible } from '../observe/visible.ts';
-import { openCursor } from './cursor.ts';
-import { createEntryPrinter, type EntryPrinter } from './entry-printer.ts';
+import { Place } from '../journal/place.ts';
+import type { Selection } from '../journal/select.ts';
+import { runUntilSignal } from '../lifecycle.ts';
+import { openCursor, type Cursor } from './cursor.ts';
+import { createEntryPrinter, type EntryConsumer, type KeepPosition } from './entry-printer.ts';
 import { withFacade } from './facade-client.ts';
-import { facadeError } from './facade-error.ts';
+import { createEntryRunner } from './list-exec.ts';
 import { listAndFollow } from './list-follow.ts';
-import { print } from './print.ts';
+import { listOnce, type ListRange } from './list-once.ts';
+import { flush } from './print.ts';
 
 /** What `mlog list` may be told beside the settings. */
 export interface ListOptions {
@@ -23,97 +21,86 @@ export interface ListOptions {
   readonly follow?: boolean;
   /** A file that keeps the position of what was printed, and where to go on. */
   readonly cursor?: string;
+  /** A command line that is run for each message, in the place of printing it. */
+  readonly exec?: string;
+  readonly execBatch?: string;
+  readonly execAttempts?: string;
 }
 
-/** Prints the messages, a text a line, or an entry a line as JSON. */
+/** Prints the messages, a text a line or an entry a line as JSON, or runs a command for each. */
 export async function list(options: ListOptions): Promise<void> {
-  const { follow, ...others } = options;
+  const { follow, exec, ...others } = options;
   const settings = readSettings('client', others);
-  const query = toQuery(options);
+  checkExcluding(options);
+  const numbers = readNumbers(options);
   const cursor = options.cursor === undefined ? undefined : openCursor(options.cursor);
-  const seen = cursor?.seq ?? 0;
-  if (cursor?.seq !== undefined) query.set('after', String(seen));
-  const printer = createEntryPrinter(options, cursor);
+  const range = toRange(options, numbers, cursor);
+  const keep = cursor && ((seq: number) => cursor.save({ seq, journal: range.place.journal }));
+  const consumer = createConsumer(options, numbers, keep);
   try {
-    await withFacade(settings, (client) =>
-      follow
-        ? listAndFollow(client, query, printer, seen)
-        : listOnce(client, query, printer, { ...options, seen }),
-    );
+    await withFacade(settings, async (client) => {
+      if (!follow && exec === undefined) return await listOnce(client, range, consumer);
+      const run = follow ? listAndFollow : listOnce;
+      await runUntilSignal(async (signal) => {
+        await run(client, range, consumer, signal);
+        await flush();
+      });
+    });
   } finally {
     cursor?.close();
   }
 }
 
-async function listOnce(
-  client: HttpClient,
-  query: URLSearchParams,
-  printer: EntryPrinter,
-  { json, seen }: Pick<ListOptions, 'json'> & { readonly seen: number },
-): Promise<void> {
-  const stream = await client.stream({
-    method: 'GET',
-    path: query.size > 0 ? `/?${query.toString()}` : '/',
-    // The second best is what a facade gives that has no entries, only texts.
-    headers: { accept: `${mediaTypes.ndjson}, ${mediaTypes.json};q=0.5` },
-  });
-  if (stream.status !== 200)
-    throw await facadeError({ ...stream, text: await textOf(stream) }, client);
-  if (stream.header('content-type').startsWith(mediaTypes.ndjson)) {
-    checkSeen(seen, toHead(stream));
-    await printEntries(stream, printer, client);
-  } else {
-    await printTexts(stream, Boolean(json) || query.size > 0, client);
-  }
+function createConsumer(
+  { exec, json }: ListOptions,
+  { execBatch, execAttempts = 1 }: Numbers,
+  keep: KeepPosition | undefined,
+): EntryConsumer {
+  if (exec === undefined) return createEntryPrinter({ ...(json && { json }) }, keep);
+  const counts = { batchMaxCount: execBatch, attemptsMax: execAttempts };
+  return createEntryRunner({ command: exec, json, ...counts }, keep);
 }
 
-async function printEntries(
-  stream: HttpStream,
-  printer: EntryPrinter,
-  { url }: HttpClient,
-): Promise<void> {
-  for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
-    // Such a line comes cut, and nothing has entries as long.
-    if (lines.some(({ length }) => length > lineMaxLength)) {
-      throw new MlogError('failed_precondition', 'The reply is no list of messages.');
+function toRange(
+  { json, exec }: ListOptions,
+  { after, limit, last }: Numbers,
+  cursor: Cursor | undefined,
+): ListRange {
+  const { kept } = cursor ?? {};
+  const seq = kept?.seq ?? after;
+  const selection: Selection = {
+    ...(seq !== undefined && { after: seq }),
+    ...(limit !== undefined && { limit }),
+    ...(last !== undefined && { last }),
+  };
+  const isPlain = !json && exec === undefined && !cursor && Object.keys(selection).length === 0;
+  const place = new Place({ seq, journal: kept?.journal });
+  function onFound(): void {
+    // A cursor of an older version has the position alone.
+    if (kept && !kept.journal) cursor?.save({ seq: kept.seq, journal: place.journal });
+  }
+  return { selection, place, onFound, needsEntries: !isPlain };
+}
+
+/** The options that are whole numbers, and the least that each may be. */
+const leastOf = { after: 0, limit: 0, last: 0, execBatch: 1, execAttempts: 1 } as const;
+
+type Numbers = { readonly [Name in keyof typeof leastOf]?: number };
+
+function readNumbers(options: ListOptions): Numbers {
+  const numbers: { -readonly [Name in keyof Numbers]: Numbers[Name] } = {};
+  for (const [name, least] of Object.entries(leastOf) as [keyof Numbers, number][]) {
+    const given = options[name];
+    if (given === undefined) continue;
+    const value = parseWholeNumber(given, least, Number.MAX_SAFE_INTEGER);
+    if (value === undefined) {
+      throw new MlogError('usage', `${flagOf(name)} is ${JSON.stringify(given)}.`, {
+        hint: `It has to be a whole number of ${least} or more.`,
+      });
     }
-    if (!(await printer.print(lines.map((line) => parseEntry(line, url))))) return;
+    numbers[name] = value;
   }
-}
-
-/** Prints the list of a facade over a reference logging service, which has texts and no more. */
-async function printTexts(
-  stream: HttpStream,
-  wantsEntries: boolean,
-  { url }: HttpClient,
-): Promise<void> {
-  const texts = parseTexts(await textOf(stream));
-  if (!texts || wantsEntries) {
-    throw new MlogError('unimplemented', `The services behind ${url} list texts and no entries.`, {
-      hint: texts ? 'Ask for the plain list.' : 'Name the place of the facade with --url.',
-    });
-  }
-  await print(texts.map((txt) => `${toVisible(txt)}\n`).join(''));
-}
-
-/** Reads either list of the reference: the texts alone, or within that of both services. */
-function parseTexts(text: string): string[] | undefined {
-  try {
-    const listed = JSON.parse(text) as string[];
-    const [logged, messages] = listed;
-    const [, body] = /^logging-service: (\[.*\])\s*$/s.exec(logged ?? '') ?? [];
-    const isOfBoth = listed.length === 2 && messages!.startsWith('message-service: ');
-    if (isOfBoth && body !== undefined) return JSON.parse(body) as string[];
-    return listed.every((txt) => typeof txt === 'string') ? listed : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function textOf(stream: HttpStream): Promise<string> {
-  let text = '';
-  for await (const chunk of stream.chunks) text += chunk;
-  return text;
+  return numbers;
 }
 
 const excluding = [
@@ -122,23 +109,17 @@ const excluding = [
   ['last', 'cursor', 'A cursor says by itself where to go on.'],
 ] as const;
 
-function toQuery(options: ListOptions): URLSearchParams {
-  const query = new URLSearchParams();
-  for (const name of ['after', 'limit', 'last'] as const) {
-    const given = options[name];
-    if (given === undefined) continue;
-    if (parseWholeNumber(given, 0, Number.MAX_SAFE_INTEGER) === undefined) {
-      throw new MlogError('usage', `${flagOf(name)} is ${JSON.stringify(given)}.`, {
-        hint: 'It has to be a whole number of 0 or more.',
-      });
-    }
-    query.set(name, given);
-  }
+function checkExcluding(options: ListOptions): void {
   for (const [one, other, hint] of excluding) {
     if (options[one] === undefined || options[other] === undefined) continue;
     throw new MlogError('usage', `${flagOf(one)} and ${flagOf(other)} exclude each other.`, {
       hint,
     });
   }
-  return query;
+  const { exec, execBatch, execAttempts } = options;
+  if (exec === '' || (exec === undefined && (execBatch ?? execAttempts) !== undefined)) {
+    throw new MlogError('usage', 'There is no command: --exec is missing or empty.', {
+      hint: 'Give one, such as --exec ./import.sh.',
+    });
+  }
 }

@@ -21,12 +21,14 @@ export interface ReadRequest extends Selection {
 }
 
 /** Writes a ReadRequest. */
-export function encodeReadRequest({ after, limit, last, follow }: ReadRequest): Buffer {
+export function encodeReadRequest(request: ReadRequest): Buffer {
+  const { after, limit, last, follow, journal = '' } = request;
   const numbers = [after, limit, last];
   const size = numbers.reduce<number>((sum, value) => sum + sizeOfOptional(value), 0);
-  const writer = new Writer(size + (follow ? 2 : 0));
+  const writer = new Writer(size + (follow ? 2 : 0) + sizeOfString(journal));
   for (const [index, value] of numbers.entries()) writer.optional(index + 1, value);
   writer.number(4, follow ? 1 : 0);
+  writer.string(5, journal);
   return writer.bytes;
 }
 
@@ -39,6 +41,7 @@ export function decodeReadRequest(bytes: Buffer): ReadRequest {
     else if (field === 2) request.limit = reader.number();
     else if (field === 3) request.last = reader.number();
     else if (field === 4) request.follow = reader.number() !== 0;
+    else if (field === 5) request.journal = reader.string();
     else reader.skip();
   }
   return request;
@@ -120,22 +123,26 @@ export function decodeGetRequest(bytes: Buffer): string {
 }
 
 /** Writes a Head. */
-export function encodeHead({ firstSeq, lastSeq }: Omit<Head, 'journal'>): Buffer {
-  const writer = new Writer(sizeOfNumber(firstSeq) + sizeOfNumber(lastSeq));
+export function encodeHead({ journal, firstSeq, lastSeq }: Head): Buffer {
+  const size = sizeOfNumber(firstSeq) + sizeOfNumber(lastSeq) + sizeOfString(journal);
+  const writer = new Writer(size);
   writer.number(1, firstSeq);
   writer.number(2, lastSeq);
+  writer.string(3, journal);
   return writer.bytes;
 }
 
-/** Reads a Head. */
-export function decodeHead(bytes: Buffer): Omit<Head, 'journal'> {
+/** Reads a Head; an older service tells no journal. */
+export function decodeHead(bytes: Buffer): Head {
   const reader = new Reader(bytes);
+  let journal = '';
   let firstSeq = 0;
   let lastSeq = 0;
   for (let field = reader.next(); field > 0; field = reader.next()) {
     if (field === 1) firstSeq = reader.number();
     else if (field === 2) lastSeq = reader.number();
+    else if (field === 3) journal = reader.string();
     else reader.skip();
   }
-  return { firstSeq, lastSeq };
+  return { journal, firstSeq, lastSeq };
 }

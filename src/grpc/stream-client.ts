@@ -32,10 +32,11 @@ export function createStreamJournal(client: GrpcClient): Journal {
 
   return {
     append: (messages) => appender.append(messages),
-    async *read({ after, limit }) {
-      if (limit > 0) yield* readPages({ after, ...(Number.isSafeInteger(limit) && { limit }) });
+    async *read({ after, limit, journal }) {
+      const request = { after, journal, ...(Number.isSafeInteger(limit) && { limit }) };
+      if (limit > 0) yield* readPages(request);
     },
-    follow: ({ after, signal }) => readPages({ after, follow: true }, signal),
+    follow: ({ after, journal, signal }) => readPages({ after, journal, follow: true }, signal),
     async get(id) {
       try {
         const bytes = await client.call('/LoggingService/Get', encodeGetRequest(id));
@@ -49,7 +50,7 @@ export function createStreamJournal(client: GrpcClient): Journal {
     },
     async head() {
       const bytes = await client.call('/LoggingService/GetHead', empty);
-      return { journal: '', ...readReply(decodeHead, bytes, client.url) };
+      return readReply(decodeHead, bytes, client.url);
     },
     async close() {
       appender.close();

@@ -1,7 +1,9 @@
+import { toMlogError } from '../errors.ts';
 import { cutPage } from '../journal/cut.ts';
 import type { Entry } from '../message.ts';
 import { toEntryJson } from './formats.ts';
 import { splitLines } from './lines.ts';
+import { toProblem } from './problem.ts';
 
 /** How a client that lost the stream comes back: after this, with its last position. */
 const retryMs = 1_000;
@@ -12,8 +14,6 @@ export interface EventOptions {
   readonly heartbeatMs: number;
   /** Aborted when the server stops; then the stream says so in its last event. */
   readonly stopping: AbortSignal;
-  /** A reader may be further than the journal, which is the copy of another one. */
-  readonly isReplica?: boolean;
 }
 
 /**
@@ -55,6 +55,10 @@ export async function* encodeEvents(
       asked = ask();
     }
     if (stopping.aborted) yield 'event: stop\ndata: {}\n\n';
+  } catch (error) {
+    // The head is out: this is how a reader learns that its position is of no use here any more.
+    if (toMlogError(error).code !== 'gone') throw error;
+    yield `event: gone\ndata: ${toProblem(toMlogError(error))}\n`;
   } finally {
     clearInterval(beating);
     await source.return?.();

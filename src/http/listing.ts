@@ -2,8 +2,7 @@ import Negotiator from 'negotiator';
 import { parseWholeNumber } from '../setting-kinds.ts';
 import { MlogError } from '../errors.ts';
 import type { Head, Journal } from '../journal/journal.ts';
-import { checkSeen } from '../journal/gone.ts';
-import { selectEntries, selectLive, type Selection } from '../journal/select.ts';
+import { selectEntries, selectLive, type Furthest, type Selection } from '../journal/select.ts';
 import { parseId } from '../message.ts';
 import { encodeEvents, type EventOptions } from './events.ts';
 import { encodeNdjson, encodeTexts, mediaTypes, parsePairs } from './formats.ts';
@@ -15,13 +14,11 @@ export interface Listing extends Selection {
   readonly id?: string | undefined;
   /** The media types the reader takes, the best one first. */
   readonly types: readonly string[];
-  /** The last entry that a client of events has had: it comes back. */
-  readonly seen?: number | undefined;
   /** The query asks for something, so the plain list is no answer. */
   readonly isQueried: boolean;
 }
 
-const parameters = ['after', 'limit', 'last', 'id'] as const;
+const parameters = ['after', 'limit', 'last', 'id', 'journal'] as const;
 
 const served = [mediaTypes.json, mediaTypes.ndjson, mediaTypes.events];
 
@@ -50,13 +47,14 @@ export function parseListing({ search, raw }: Request): Listing {
   const listing: Listing = {
     types,
     isQueried: query.size > 0,
-    seen,
     after: seen ?? numberOf('after', query.get('after')),
     limit: numberOf('limit', query.get('limit')),
-    last: numberOf('last', query.get('last')),
+    // Of a client that comes back: the last ones are now others, and some between would be missed.
+    last: seen === undefined ? numberOf('last', query.get('last')) : undefined,
+    journal: query.get('journal') ?? undefined,
     ...(id !== null && { id: parseId(id) }),
   };
-  if (id !== null && query.size > 1) {
+  if (id !== null && ['after', 'limit', 'last'].some((name) => query.has(name))) {
     throw new MlogError('invalid_argument', 'The query has more than an id.', {
       hint: 'An id gives one entry; after, limit and last are of lists.',
     });
@@ -80,23 +78,30 @@ function numberOf(name: string, given: string | null): number | undefined {
   return value;
 }
 
+/** How listings of a journal are answered. */
+export interface ListingOptions extends EventOptions {
+  /** Set where the journal is the copy of another one. */
+  readonly furthest?: Furthest;
+}
+
 /**
  * Answers a listing from a journal. Throws `not_found` for an id that is not in it, `gone` for a
- * position that retention has removed.
+ * position that retention has removed or that the journal never had.
  */
 export async function replyToListing(
   listing: Listing,
   journal: Journal,
-  options: EventOptions,
+  options: ListingOptions,
 ): Promise<Reply> {
   if (listing.id !== undefined) {
+    const { head } = await selectEntries(journal, { limit: 0, journal: listing.journal });
     const entry = await journal.get(listing.id);
     if (!entry) throw new MlogError('not_found', 'There is no message under this id.');
-    return json(200, entry, toHeaders(await journal.head()));
+    return json(200, entry, toHeaders(head));
   }
   const [type] = listing.types;
   if (type === mediaTypes.events) return await replyWithEvents(listing, journal, options);
-  const { head, pages } = await selectEntries(journal, listing);
+  const { head, pages } = await selectEntries(journal, listing, options.furthest);
   return {
     status: 200,
     type,
@@ -108,22 +113,21 @@ export async function replyToListing(
 async function replyWithEvents(
   listing: Listing,
   journal: Journal,
-  options: EventOptions,
+  options: ListingOptions,
 ): Promise<Reply> {
-  const { head, follow } = await selectLive(journal, listing);
-  const { seen = 0 } = listing;
-  // Here it would miss all that comes until then. A replica may not have come there yet.
-  if (!options.isReplica) checkSeen(seen, head);
+  const { head, follow } = await selectLive(journal, listing, options.furthest);
   return {
     status: 200,
     type: mediaTypes.events,
-    headers: { ...toHeaders(head), 'X-Accel-Buffering': 'no' },
+    headers: { ...(head && toHeaders(head)), Vary: 'Accept', 'X-Accel-Buffering': 'no' },
     body: (gone) => encodeEvents(follow(AbortSignal.any([gone, options.stopping])), options),
   };
 }
 
-function toHeaders({ firstSeq, lastSeq }: Head): Record<string, string> {
+function toHeaders({ journal, firstSeq, lastSeq }: Head): Record<string, string> {
   return {
+    // A facade knows none from an older logging service.
+    ...(journal && { 'Mlog-Journal': journal }),
     'Mlog-First-Seq': String(firstSeq),
     'Mlog-Last-Seq': String(lastSeq),
     Vary: 'Accept',

@@ -1,6 +1,8 @@
 import { asOutage, type MlogError } from '../errors.ts';
 import type { AppendResult, FollowRange, Head, Journal, ReadRange } from '../journal/journal.ts';
 import { strangeError } from '../journal/no-answer.ts';
+import { spanOf, type Selected, type Selection } from '../journal/select.ts';
+import { wholePages } from '../journal/whole.ts';
 import type { Entry, Message } from '../message.ts';
 import { heartbeatMaxMs } from '../setting-kinds.ts';
 import type { HttpClient, HttpReply, HttpStream } from './client.ts';
@@ -10,7 +12,7 @@ import { splitLines } from './lines.ts';
 import { isProblem, isRedirect, problemError, statusError } from './problem.ts';
 
 /** No entry is longer; a text of the largest size that can be set would not fit a string. */
-export const lineMaxLength = 256 * 1024 * 1024;
+const lineMaxLength = 256 * 1024 * 1024;
 
 /** The journal of a logging service that is mlog: many messages a request, entries in pages. */
 export function createNdjsonJournal(client: HttpClient): Journal {
@@ -25,7 +27,7 @@ export function createNdjsonJournal(client: HttpClient): Journal {
       if (reply.status !== 200) throw toAppendReplyError(reply);
       return parseResults(reply, messages, client.url);
     },
-    read: (range) => readEntries(client, '/logging', range),
+    ...createReader(client, '/logging'),
     follow: (range) => followEntries(client, '/logging', range),
     async get(id) {
       const reply = await client.exchange({
@@ -36,8 +38,15 @@ export function createNdjsonJournal(client: HttpClient): Journal {
       if (reply.status !== 200) throw toMlogReplyError(reply);
       return parseEntry(reply.text, client.url);
     },
-    head: () => readHead(client, '/logging'),
     close: () => client.close(),
+  };
+}
+
+/** Reads what a service of mlog lists at a path, be it its own journal or another one. */
+export function createReader(client: HttpClient, path: string): Pick<Journal, 'head' | 'read'> {
+  return {
+    head: () => readHead(client, path),
+    read: (range) => readEntries(client, path, range),
   };
 }
 
@@ -51,21 +60,51 @@ async function checkStream(stream: HttpStream, type: string): Promise<void> {
   throw toMlogReplyError({ ...stream, text });
 }
 
-/** Reads the entries that a service of mlog lists at a path, a page for each piece that comes. */
-export async function* readEntries(
+/**
+ * Reads the entries that a service of mlog lists at a path, a page for each piece that comes. Throws
+ * `unavailable` where the list ends before the entry that its head announces.
+ */
+async function* readEntries(
   client: HttpClient,
   path: string,
-  { after, limit }: ReadRange,
+  { after, limit, journal }: ReadRange,
 ): AsyncGenerator<readonly Entry[]> {
   if (limit <= 0) return;
+  const selection = { after, limit: Math.min(limit, Number.MAX_SAFE_INTEGER), journal };
   const stream = await client.stream({
     method: 'GET',
-    path: `${path}?after=${after}&limit=${Math.min(limit, Number.MAX_SAFE_INTEGER)}`,
+    path: path + toQuery(selection),
     headers: { accept: mediaTypes.ndjson },
   });
   await checkStream(stream, mediaTypes.ndjson);
+  yield* entriesOf(stream, selection, client.url).pages;
+}
+
+/** Writes a selection as the query of a list; empty where it asks for nothing. */
+export function toQuery(selection: Selection): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(selection)) {
+    // An id that is empty is none: an older service tells none, and refuses to be asked.
+    if (value !== undefined && value !== '') query.set(name, String(value));
+  }
+  return query.size === 0 ? '' : `?${query.toString()}`;
+}
+
+/** Reads the list of a selection from a reply that has begun: its head, and then the entries. */
+export function entriesOf(stream: HttpStream, selection: Selection, url: string): Selected {
+  const head = toHead(stream);
+  if (!hasSeqs(head)) {
+    stream.cancel();
+    throw strangeError(url);
+  }
+  return { head, pages: wholePages(parsePages(stream, url), spanOf(head, selection)) };
+}
+
+async function* parsePages(stream: HttpStream, url: string): AsyncGenerator<readonly Entry[]> {
   for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
-    yield lines.map((line) => parseEntry(line, client.url));
+    // Such a line comes cut, and nothing has entries as long.
+    if (lines.some(({ length }) => length > lineMaxLength)) throw strangeError(url);
+    yield lines.map((line) => parseEntry(line, url));
   }
 }
 
@@ -79,12 +118,12 @@ const silenceMaxMs = 2 * heartbeatMaxMs;
 export async function* followEntries(
   client: HttpClient,
   path: string,
-  { after, signal }: FollowRange,
+  { after, signal, journal }: FollowRange,
 ): AsyncGenerator<readonly Entry[]> {
   if (signal.aborted) return;
   const stream = await client.stream({
     method: 'GET',
-    path: `${path}?after=${after}`,
+    path: path + toQuery({ after, journal }),
     headers: { accept: mediaTypes.events },
     silenceMaxMs,
   });
@@ -108,13 +147,16 @@ export async function readHead(client: HttpClient, path: string): Promise<Head> 
   const headers = { accept: mediaTypes.ndjson };
   const reply = await client.exchange({ method: 'HEAD', path, headers });
   const head = toHead(reply);
-  const isKnown = Number.isSafeInteger(head.firstSeq) && Number.isSafeInteger(head.lastSeq);
-  if (reply.status !== 200 || !isKnown) throw toMlogReplyError(reply);
+  if (reply.status !== 200 || !hasSeqs(head)) throw toMlogReplyError(reply);
   return head;
 }
 
+function hasSeqs({ firstSeq, lastSeq }: Head): boolean {
+  return Number.isSafeInteger(firstSeq) && Number.isSafeInteger(lastSeq);
+}
+
 /** Where a list says that the journal stands; NaN for what it does not say. */
-export function toHead({ header }: Pick<HttpReply, 'header'>): Head {
+function toHead({ header }: Pick<HttpReply, 'header'>): Head {
   return {
     journal: header('mlog-journal'),
     firstSeq: Number.parseInt(header('mlog-first-seq'), 10),
@@ -163,7 +205,7 @@ function parsePlainResult(line: string): AppendResult | undefined {
 }
 
 /** Believes a line only when it is an entry. */
-export function parseEntry(line: string, url: string): Entry {
+function parseEntry(line: string, url: string): Entry {
   const { seq, id, txt, at } = parseLine(line, url) as Partial<Entry>;
   const areTexts = typeof id === 'string' && typeof txt === 'string' && typeof at === 'string';
   if (!isSeq(seq) || !areTexts) throw strangeError(url);

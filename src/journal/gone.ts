@@ -9,9 +9,12 @@ export function goneError(after: number, firstSeq: number): MlogError {
   });
 }
 
-/** Throws `gone` where somebody asks for a journal by its id and this is another one. */
+/**
+ * Throws `gone` where somebody asks for a journal by its id and this is another one. One that is
+ * empty, as of a service which tells no id, is not known and cannot be compared.
+ */
 export function checkJournal(asked: string | undefined, journal: string): void {
-  if (asked === undefined || asked === journal) return;
+  if (!asked || journal === '' || asked === journal) return;
   throw new MlogError('gone', `This is journal ${journal}; the position belongs to ${asked}.`, {
     hint: 'Another store has taken the place of that one. Read this journal from its beginning.',
     details: { journal },
@@ -26,4 +29,11 @@ export function checkSeen(seen: number, { firstSeq, lastSeq }: Head): void {
       details: { firstSeq },
     });
   }
+}
+
+/** The error for a place at which a journal has another entry than the one that was read there. */
+export function replacedError(seq: number): MlogError {
+  return new MlogError('gone', `Entry ${seq} is another one than the entry ${seq} that was read.`, {
+    hint: 'The journal was replaced, perhaps by an older copy of it. To read it, begin anew.',
+  });
 }

@@ -63,6 +63,8 @@ export interface Head {
  * - **Honest.** Where retention has removed the entry right behind `after`, `read` and `follow`
  *   throw `gone` with `firstSeq` in the details, and never begin with a later one. A reader that
  *   has begun is not overtaken while it reads.
+ *   Over a wire they throw it, too, where the journal has no entry `after` yet: whoever names such a
+ *   position has read it in another journal, and would miss what comes until then.
  *
  * Whoever opened a journal closes it; `close` first finishes what was accepted, then releases.
  * Every call after `close` throws `closed`.

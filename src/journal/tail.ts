@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
 import { byteCount, type Entry } from '../message.ts';
 import { firstPart } from './cut.ts';
-import { checkJournal, checkSeen } from './gone.ts';
-import type { FollowRange, Journal } from './journal.ts';
+import { checkJournal } from './gone.ts';
+import type { FollowRange, Head, Journal } from './journal.ts';
 import { createNotice } from './notice.ts';
+import { Place, placeAtEnd } from './place.ts';
+import { resumed } from './resume.ts';
 
 type Page = readonly Entry[];
 
@@ -54,30 +56,29 @@ export function withTail(
     ...journal,
     async *follow({ after, signal, journal: asked }: FollowRange) {
       const tail = join();
-      let position = after;
       try {
-        await tail.begun;
-        checkJournal(asked, tail.journal);
+        const head = await tail.begun;
+        checkJournal(asked, head.journal);
+        const place = new Place({ seq: after, journal: head.journal });
         while (!signal.aborted) {
           const seen = notice.count;
-          if (position < tail.after) {
-            const before = position;
-            const id = tail.journal || undefined;
-            const read = (from: number) =>
-              journal.read({ after: from, limit: tail.after - from, journal: id });
-            const range = { after: position, signal };
-            for await (const page of takenUp(journal, range, read, onOutage)) {
+          if (place.seq < tail.after) {
+            const before = place.seq;
+            const { journal: id } = head;
+            const open = () =>
+              journal.read({ after: place.seq, limit: tail.after - place.seq, journal: id });
+            const options = { journal, head, open, pauseMs: reconnectMs, signal, onOutage };
+            for await (const page of resumed(place, options)) {
               yield page;
-              position = page.at(-1)!.seq;
               if (signal.aborted) return;
             }
-            if (position === before && !signal.aborted) throw lostError(position);
+            if (place.seq === before && !signal.aborted) throw lostError(before);
             continue;
           }
-          const page = tail.pageBehind(position);
+          const page = tail.pageBehind(place.seq);
           if (page) {
             yield page;
-            position = page.at(-1)!.seq;
+            place.pass(page);
           } else {
             if (tail.failure) throw tail.failure;
             await notice.wait(seen, signal);
@@ -94,48 +95,6 @@ export function withTail(
   };
 }
 
-/**
- * Gives pages from a journal that may be gone for a while: what breaks off is opened again where it
- * was, until it comes to its end. Throws what trying again does not mend.
- */
-async function* takenUp(
-  journal: Journal,
-  { after, signal }: FollowRange,
-  open: (after: number) => AsyncIterable<Page>,
-  onOutage: (error: MlogError) => void,
-): AsyncGenerator<Page> {
-  let position = after;
-  let isOut = false;
-  for (let isAgain = false; !signal.aborted; isAgain = true) {
-    try {
-      if (isAgain) checkSeen(position, await journal.head());
-      for await (const page of open(position)) {
-        checkNoGap(position, page);
-        isOut = false;
-        yield page;
-        position = page.at(-1)!.seq;
-      }
-      return;
-    } catch (thrown) {
-      const error = toMlogError(thrown);
-      if (!error.retryable) throw error;
-      if (!isOut && !signal.aborted) onOutage(error);
-      isOut = true;
-    }
-    await sleep(reconnectMs, undefined, { signal }).catch(() => {});
-  }
-}
-
-/** Throws `data_loss` where a page does not come right behind a position, or has a gap itself. */
-function checkNoGap(position: number, page: Page): void {
-  const [first, last] = [page[0]!.seq, page.at(-1)!.seq];
-  if (first === position + 1 && last === position + page.length) return;
-  throw new MlogError(
-    'data_loss',
-    `The journal skips entries: behind ${position} it gave ${page.length}, from ${first} to ${last}.`,
-  );
-}
-
 function lostError(seq: number): MlogError {
   return new MlogError('data_loss', `The journal has no entries behind ${seq} any more.`);
 }
@@ -143,11 +102,9 @@ function lostError(seq: number): MlogError {
 /** The newest entries of a journal, from the one on that came first since somebody asked. */
 class SharedTail {
   /** Resolves once it is known where the tail begins. */
-  readonly begun: Promise<void>;
+  readonly begun: Promise<Head>;
   /** The entries begin behind this `seq` and have no gap, so a position gives the index. */
   after = Infinity;
-  /** The id of the journal below; empty as long as it is not known. */
-  journal = '';
   failure: MlogError | undefined;
   readonly #journal: Journal;
   readonly #onChange: () => void;
@@ -163,28 +120,34 @@ class SharedTail {
     this.begun = this.#begin();
   }
 
-  async #begin(): Promise<void> {
+  async #begin(): Promise<Head> {
     try {
       const head = await this.#journal.head();
       this.after = head.lastSeq;
-      this.journal = head.journal;
+      const place = await placeAtEnd(this.#journal, head);
+      void this.#run(place, head);
+      return head;
     } catch (error) {
       this.failure = toMlogError(error);
       throw error;
     }
-    void this.#run(this.after);
   }
 
-  async #run(after: number): Promise<void> {
+  async #run(place: Place, head: Head): Promise<void> {
     const { signal } = this.#stop;
     const journal = this.#journal;
-    const id = this.journal || undefined;
-    const follow = async function* (from: number): AsyncGenerator<Page> {
-      yield* journal.follow({ after: from, signal, journal: id });
+    const onOutage = this.#onOutage;
+    const open = async function* (now: Head): AsyncGenerator<Page> {
+      yield* journal.follow({
+        after: place.seq,
+        signal,
+        journal: now.journal,
+      });
       throw new MlogError('unavailable', 'The service that is followed has stopped.');
     };
+    const options = { journal, head, open, pauseMs: reconnectMs, signal, onOutage };
     try {
-      for await (const entries of takenUp(journal, { after, signal }, follow, this.#onOutage)) {
+      for await (const entries of resumed(place, options)) {
         this.#add(entries);
         this.#onChange();
         await sleep(gatherMs);

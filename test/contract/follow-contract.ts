@@ -50,7 +50,7 @@ export function describeFollow(name: string, open: () => Promise<Subject>): void
 
     it('gives each of many followers what is behind its own position', async () => {
       await append(1, 1_200, 1_200);
-      const positions = [0, 0, 1, 600, 999, 1_000, 1_199, 1_200, 1_200, 1_207, 1_250];
+      const positions = [0, 0, 1, 600, 999, 1_000, 1_199, 1_200, 1_200];
       const early = positions.map((after) => start(after));
       const appending = append(1_201, 1_300);
       await early[0]!.got(1_201);

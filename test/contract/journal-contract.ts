@@ -169,7 +169,9 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
       );
       expect(await seqs({ after: 0, limit: 0 })).toEqual([]);
       expect(await seqs({ after: 2_500, limit: 1 })).toEqual([]);
-      expect(await seqs({ after: 9_999, limit: 1 })).toEqual([]);
+      // Over a wire it may be a position of another journal; a store has nothing there, that is all.
+      const beyond = await seqs({ after: 9_999, limit: 1 }).catch((error: unknown) => error);
+      expect([[], expect.objectContaining({ code: 'gone' })]).toContainEqual(beyond);
       expect(await seqs({ after: 0, limit: Infinity })).toHaveLength(2_500);
     });
 

@@ -136,6 +136,10 @@ describeIdentity('with a limit', wrapped(limited, openMemory));
 describeIdentity('with retry', wrapped(retried, openMemory));
 describeIdentity('with diagnostics', wrapped(told, openMemory));
 describeIdentity('with a shared tail', wrapped(withTail, openMemory));
+describeIdentity('over HTTP', openOverHttp);
+describeIdentity('over gRPC', openOverGrpc);
+describeIdentity('as the facade has it', wrapped(asInFacade, openOverHttp));
+describeIdentity('as the facade has it over gRPC', wrapped(asInFacade, openOverGrpc));
 
 describeLastingJournal('SQLite file', openSqlite);
 

@@ -101,7 +101,7 @@ describe('mlog list -f', () => {
     [['--last', '0'], 'four\n'],
     [['--after', '1'], 'two\nthree\nfour\n'],
     [['--after', '1', '--last', '1'], 'three\nfour\n'],
-    [['--after', '4'], ''],
+    [['--after', '3'], 'four\n'],
   ])('begins where %j asks it to', async (args, expected) => {
     await post('one', 'two', 'three');
     const list = await startList(...args);
@@ -138,7 +138,7 @@ describe('mlog list -f', () => {
     await printed(list, 'one\n');
     for (const [index, signal] of (['SIGKILL', 'SIGTERM'] as const).entries()) {
       await services.facade.kill(signal);
-      await remarked(list, /(?:Trying again|Waiting for it)\.\n$/);
+      await remarked(list, /Trying again\.\n$/);
       // Something that is no facade hangs up on it time and again: that is not worth a word.
       await hangUp(services.facade.url, 2 - index);
       await serveAgain();
@@ -149,7 +149,7 @@ describe('mlog list -f', () => {
       );
     }
     expect(list.stderr()).toMatch(
-      /^[^\n]+ Trying again\.\nConnected again\.\nThe facade has stopped\. Waiting for it\.\nConnected again\.\n$/,
+      /^[^\n]+ Trying again\.\nConnected again\.\nThe facade has stopped\. Trying again\.\nConnected again\.\n$/,
     );
     expect(await list.kill('SIGINT')).toStrictEqual({ code: null, signal: 'SIGINT' });
   });
@@ -214,6 +214,7 @@ describe('mlog list -f', () => {
 
 describe('mlog list --cursor', () => {
   const cursorText = () => readFile(cursor, 'utf8');
+  const keptAt = (seq: number) => new RegExp(`^${seq} [\\da-f-]{36}\n$`);
 
   test('goes on where a killed follower was, each line once a process', async () => {
     const writers = startWriters(services.facade.url, 2);
@@ -240,7 +241,7 @@ describe('mlog list --cursor', () => {
     await follow((some) => some.at(-1)?.seq === entries.length, 'SIGINT');
     expect(all).toStrictEqual(entries);
     expect(findFaults(all, writers)).toStrictEqual([]);
-    expect(await cursorText()).toBe(`${entries.length}\n`);
+    expect(await cursorText()).toMatch(keptAt(entries.length));
     const idle = await sandbox.run(['list', '--cursor', cursor], { env });
     expect(idle).toMatchObject({ code: 0, stdout: '', stderr: '' });
   });
@@ -254,12 +255,12 @@ describe('mlog list --cursor', () => {
     sandbox.defer(() => reader.close());
     const script = 'exec "$0" "$1" list -f --cursor "$2" > pipe';
     const list = await start('sh', ['-c', script, process.execPath, programPath, cursor]);
-    await vi.waitFor(async () => expect(Number(await cursorText())).toBeGreaterThan(1_000), {
+    await vi.waitFor(async () => expect(Number.parseInt(await cursorText())).toBeGreaterThan(1_000), {
       timeout: waitMs,
     });
     await list.kill('SIGKILL');
     const taken = (await reader.readFile('utf8')).split('\n').length - 1;
-    const position = Number(await cursorText());
+    const position = Number.parseInt(await cursorText());
     expect(taken - position).toBeGreaterThanOrEqual(0);
     expect(taken - position).toBeLessThanOrEqual(1);
   });
@@ -274,7 +275,7 @@ describe('mlog list --cursor', () => {
       await writeFile(cursor, text.replace('2', '3'));
       const idle = await sandbox.run(['list', '--limit', '0', '--cursor', cursor], { env });
       expect(idle).toMatchObject({ code: 0, stdout: '' });
-      expect(await cursorText()).toBe('3\n');
+      expect(await cursorText()).toMatch(keptAt(3));
     }
   });
 
@@ -410,7 +411,7 @@ test('a follower is told when an emptier journal takes the place of its own', as
   await begin(portOf(logging.url));
   await request(facade.url, form);
   expect(await list.exited).toMatchObject({ code: 6 });
-  expect(list.stderr()).toContain('the journal ends at 1');
+  expect(list.stderr()).toContain('This is journal ');
 });
 
 const formType = 'application/x-www-form-urlencoded';

@@ -79,11 +79,20 @@ describe('mlog list', () => {
       [['--last', '2'], '4\n5\n'],
       [['--after', '1', '--limit', '2'], '2\n3\n'],
       [['--after', '3', '--last', '4'], '4\n5\n'],
-      [['--after', '9'], ''],
+      [['--after', '5'], ''],
       [['--limit', '0'], ''],
     ] as const) {
       const run = await sandbox.run(['list', ...args], { env });
       expect(run, args.join(' ')).toMatchObject({ code: 0, stdout: expected, stderr: '' });
+    }
+  });
+
+  test('ends with 6 on a position that the journal never had', async () => {
+    await sendLines([{ txt: '1' }]);
+    for (const args of [['--after', '2'], ['--after', '2', '-f'], ['--after', '9', '--json']]) {
+      const run = await sandbox.run(['list', ...args], { env });
+      expect(run).toMatchObject({ code: 6, stdout: '', stderr: expect.stringMatching(oneLine) });
+      expect(run.stderr).toContain('the journal ends at 1');
     }
   });
 

@@ -266,6 +266,7 @@ test('a replica that is behind what retention keeps stops, and says where that b
 test('the facade lists what a replica has in the place of the messages service', async () => {
   const logging = await sandbox.serve('logging');
   const replica = await sandbox.serve('messages', '--follow', logging.url);
+  await lagIs(replica, 0);
   const below = ['--logging', logging.url, '--messages', replica.url];
   const facade = await sandbox.serve('facade', ...below);
   expect(JSON.parse(await getText(facade.url))).toStrictEqual([

@@ -54,7 +54,7 @@ describe('the messages written by hand', () => {
       'ReadRequest',
       schemas.ReadRequestSchema,
       fc.record(
-        { after: seq, limit: seq, last: seq, follow: fc.constant(true) },
+        { after: seq, limit: seq, last: seq, follow: fc.constant(true), journal: fc.uuid() },
         { requiredKeys: [] },
       ),
       reads.encodeReadRequest,
@@ -64,7 +64,7 @@ describe('the messages written by hand', () => {
     [
       'Head',
       schemas.HeadSchema,
-      fc.record({ firstSeq: seq, lastSeq: seq }),
+      fc.record({ journal: fc.oneof(fc.uuid(), fc.constant('')), firstSeq: seq, lastSeq: seq }),
       reads.encodeHead,
       reads.decodeHead,
     ],

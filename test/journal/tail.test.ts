@@ -21,7 +21,8 @@ class WatchedJournal {
     this.journal = {
       ...memory,
       read: (range) => {
-        this.reads.push(range);
+        // One entry is read to know a place again.
+        if (range.limit > 1) this.reads.push(range);
         // A reader that spins would never give way to the timeout of a test.
         if (this.reads.length > 100) throw new Error('It is read without end.');
         return memory.read(range);
@@ -132,7 +133,8 @@ describe('withTail', () => {
     const { journal: whole } = below;
     const breaks = [3, 6];
     const read = async function* ({ after, limit }: ReadRange) {
-      const at = breaks.shift() ?? Infinity;
+      // One entry is read to see that it is still the one that was read before.
+      const at = limit === 1 ? Infinity : (breaks.shift() ?? Infinity);
       for await (const page of whole.read({ after, limit })) {
         const kept = page.filter(({ seq }) => seq <= at);
         if (kept.length > 0) yield kept;
@@ -367,7 +369,7 @@ describe('withTail', () => {
     const follower = startFollower(lost, 2);
     expect(await follower.ended).toMatchObject({ code: 'data_loss' });
     expect(follower.seqs()).toEqual([3, 4, 5]);
-    expect(below.reads).toEqual([
+    expect(below.reads).toMatchObject([
       { after: 2, limit: 6 },
       { after: 5, limit: 3 },
     ]);

@@ -7,6 +7,7 @@ import { calmDown, disturb, hasty, serveThroughChaos, type Way } from './disturb
 import { journalFaults, judge } from './ledger.ts';
 import { createTally, type Outcome, type Proof, type Scale, type Tally } from './proof.ts';
 import { inScene } from './scene.ts';
+import { swapFaults, swapJournal, unknownJournal } from './swapped-journal.ts';
 
 const writersCount = 32;
 const followersCount = 20;
@@ -33,8 +34,17 @@ const run = async ({ build, form, random, minutes, pick }: Scale): Promise<Outco
   const leaveAfterMaxMs = pick({ short: 4000, full: 20_000, control: 1000 });
   const facadeArgs = form === 'control' ? hasty : [];
   const tally = createTally(
-    ['seconds', 'kills', 'pauses', 'followers', 'connections', 'entries followed', 'stored'],
-    [...journalFaults, ...followFaults],
+    [
+      'seconds',
+      'kills',
+      'pauses',
+      'followers',
+      'connections',
+      'entries followed',
+      'stored',
+      'swapped journals',
+    ],
+    [...journalFaults, ...followFaults, ...swapFaults],
   );
   await inScene(build, async (scene) => {
     const isLost = () => random.chance(lossProbability);
@@ -74,6 +84,25 @@ const run = async ({ build, form, random, minutes, pick }: Scale): Promise<Outco
     tally.did('seconds', Math.round((performance.now() - began) / 1000));
     tally.did('stored', entries.length);
   });
+  await swapJournals({ build, pick }, tally);
+  return tally.outcome();
+};
+
+const swapJournals = async (
+  { build, pick }: Pick<Scale, 'build' | 'pick'>,
+  tally: Parameters<typeof swapJournal>[2],
+): Promise<void> => {
+  const rounds = pick({ short: 2, full: 20, control: 1 });
+  for (let round = 0; round < rounds; round += 1) {
+    const signal = round % 2 === 0 ? 'SIGKILL' : 'SIGTERM';
+    await inScene(build, (scene) => swapJournal(scene, signal, tally));
+  }
+};
+
+/** The run of the control that is about swapped journals alone. */
+const runSwaps: Proof['run'] = async (scale) => {
+  const tally = createTally(['swapped journals'], swapFaults);
+  await swapJournals(scale, tally);
   return tally.outcome();
 };
 
@@ -110,7 +139,7 @@ export const proof: Proof = {
   name: 'P14',
   promise: 'Followers: each entry once, in order, resumable, only durable ones',
   crashModel:
-    'as P7 over HTTP alone, with kills of facade and logging; followers go away and come back by position',
+    'as P7 over HTTP alone, with kills of facade and logging; followers go away and come back by position; a longer journal takes the place of a followed one',
   target: '20 followers: 0 gaps, 0 repeats, 0 phantoms',
   needs: [],
   run,
@@ -125,10 +154,17 @@ export const proof: Proof = {
       catches: 'gaps to a follower',
       patches: [
         {
-          find: 'if (isAgain) checkSeen(position, await journal.head());',
-          replace: 'if (isAgain) position = (await journal.head()).lastSeq;',
+          find: 'const head = known ?? await place.confirm(journal);',
+          replace: `const head = known ?? await journal.head();
+      if (!known) place.seq = head.lastSeq;`,
         },
       ],
+    },
+    {
+      name: 'a journal is known by its length alone',
+      catches: 'entries of another journal',
+      patches: unknownJournal,
+      run: runSwaps,
     },
     {
       name: 'the last event comes again',

@@ -27,7 +27,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file logging.proto.
  */
 export const file_logging: GenFile = /*@__PURE__*/
-  fileDesc("Cg1sb2dnaW5nLnByb3RvIgcKBUVtcHR5IiUKCkxvZ1JlcXVlc3QSCgoCaWQYASABKAkSCwoDdHh0GAIgASgJIhoKCExvZ1JlcGx5Eg4KBnN0YXR1cxgBIAEoCSIhCg1NZXNzYWdlc1JlcGx5EhAKCG1lc3NhZ2VzGAEgAygJIj0KDUFwcGVuZFJlcXVlc3QSDQoFZ3JvdXAYASABKA0SHQoIbWVzc2FnZXMYAiADKAsyCy5Mb2dSZXF1ZXN0IlkKC0FwcGVuZFJlcGx5Eg0KBWdyb3VwGAEgASgNEh4KB3Jlc3VsdHMYAiADKAsyDS5BcHBlbmRSZXN1bHQSGwoFZXJyb3IYAyABKAsyDC5BcHBlbmRFcnJvciKBAQoMQXBwZW5kUmVzdWx0EiQKBnN0YXR1cxgBIAEoDjIULkFwcGVuZFJlc3VsdC5TdGF0dXMSCwoDc2VxGAIgASgEIj4KBlN0YXR1cxILCgdVTktOT1dOEAASCgoGTE9HR0VEEAESDQoJRFVQTElDQVRFEAISDAoIQ09ORkxJQ1QQAyI8CgtBcHBlbmRFcnJvchIOCgZzdGF0dXMYASABKA0SDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJInUKC1JlYWRSZXF1ZXN0EhIKBWFmdGVyGAEgASgESACIAQESEgoFbGltaXQYAiABKARIAYgBARIRCgRsYXN0GAMgASgESAKIAQESDgoGZm9sbG93GAQgASgIQggKBl9hZnRlckIICgZfbGltaXRCBwoFX2xhc3QiHwoEUGFnZRIXCgdlbnRyaWVzGAEgAygLMgYuRW50cnkiOQoFRW50cnkSCwoDc2VxGAEgASgEEgoKAmlkGAIgASgJEgsKA3R4dBgDIAEoCRIKCgJhdBgEIAEoCSIYCgpHZXRSZXF1ZXN0EgoKAmlkGAEgASgJIisKBEhlYWQSEQoJZmlyc3Rfc2VxGAEgASgEEhAKCGxhc3Rfc2VxGAIgASgEMt4BCg5Mb2dnaW5nU2VydmljZRIkCgpMb2dNZXNzYWdlEgsuTG9nUmVxdWVzdBoJLkxvZ1JlcGx5EiUKC0dldE1lc3NhZ2VzEgYuRW1wdHkaDi5NZXNzYWdlc1JlcGx5EioKBkFwcGVuZBIOLkFwcGVuZFJlcXVlc3QaDC5BcHBlbmRSZXBseSgBMAESHQoEUmVhZBIMLlJlYWRSZXF1ZXN0GgUuUGFnZTABEhoKA0dldBILLkdldFJlcXVlc3QaBi5FbnRyeRIYCgdHZXRIZWFkEgYuRW1wdHkaBS5IZWFkYgZwcm90bzM");
+  fileDesc("Cg1sb2dnaW5nLnByb3RvIgcKBUVtcHR5IiUKCkxvZ1JlcXVlc3QSCgoCaWQYASABKAkSCwoDdHh0GAIgASgJIhoKCExvZ1JlcGx5Eg4KBnN0YXR1cxgBIAEoCSIhCg1NZXNzYWdlc1JlcGx5EhAKCG1lc3NhZ2VzGAEgAygJIj0KDUFwcGVuZFJlcXVlc3QSDQoFZ3JvdXAYASABKA0SHQoIbWVzc2FnZXMYAiADKAsyCy5Mb2dSZXF1ZXN0IlkKC0FwcGVuZFJlcGx5Eg0KBWdyb3VwGAEgASgNEh4KB3Jlc3VsdHMYAiADKAsyDS5BcHBlbmRSZXN1bHQSGwoFZXJyb3IYAyABKAsyDC5BcHBlbmRFcnJvciKBAQoMQXBwZW5kUmVzdWx0EiQKBnN0YXR1cxgBIAEoDjIULkFwcGVuZFJlc3VsdC5TdGF0dXMSCwoDc2VxGAIgASgEIj4KBlN0YXR1cxILCgdVTktOT1dOEAASCgoGTE9HR0VEEAESDQoJRFVQTElDQVRFEAISDAoIQ09ORkxJQ1QQAyI8CgtBcHBlbmRFcnJvchIOCgZzdGF0dXMYASABKA0SDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIoYBCgtSZWFkUmVxdWVzdBISCgVhZnRlchgBIAEoBEgAiAEBEhIKBWxpbWl0GAIgASgESAGIAQESEQoEbGFzdBgDIAEoBEgCiAEBEg4KBmZvbGxvdxgEIAEoCBIPCgdqb3VybmFsGAUgASgJQggKBl9hZnRlckIICgZfbGltaXRCBwoFX2xhc3QiHwoEUGFnZRIXCgdlbnRyaWVzGAEgAygLMgYuRW50cnkiOQoFRW50cnkSCwoDc2VxGAEgASgEEgoKAmlkGAIgASgJEgsKA3R4dBgDIAEoCRIKCgJhdBgEIAEoCSIYCgpHZXRSZXF1ZXN0EgoKAmlkGAEgASgJIjwKBEhlYWQSEQoJZmlyc3Rfc2VxGAEgASgEEhAKCGxhc3Rfc2VxGAIgASgEEg8KB2pvdXJuYWwYAyABKAky3gEKDkxvZ2dpbmdTZXJ2aWNlEiQKCkxvZ01lc3NhZ2USCy5Mb2dSZXF1ZXN0GgkuTG9nUmVwbHkSJQoLR2V0TWVzc2FnZXMSBi5FbXB0eRoOLk1lc3NhZ2VzUmVwbHkSKgoGQXBwZW5kEg4uQXBwZW5kUmVxdWVzdBoMLkFwcGVuZFJlcGx5KAEwARIdCgRSZWFkEgwuUmVhZFJlcXVlc3QaBS5QYWdlMAESGgoDR2V0EgsuR2V0UmVxdWVzdBoGLkVudHJ5EhgKB0dldEhlYWQSBi5FbXB0eRoFLkhlYWRiBnByb3RvMw");
 
 /**
  * @generated from message Empty
@@ -289,6 +289,13 @@ export type ReadRequest = Message<"ReadRequest"> & {
    * @generated from field: bool follow = 4;
    */
   follow: boolean;
+
+  /**
+   * Read only from the journal with this id, in which `after` is a position. Empty is any.
+   *
+   * @generated from field: string journal = 5;
+   */
+  journal: string;
 };
 
 /**
@@ -387,6 +394,14 @@ export type Head = Message<"Head"> & {
    * @generated from field: uint64 last_seq = 2;
    */
   lastSeq: bigint;
+
+  /**
+   * The id of the journal: random, and its own from the creation of the store on. Keep it with a
+   * position, which means nothing in another journal.
+   *
+   * @generated from field: string journal = 3;
+   */
+  journal: string;
 };
 
 /**
@@ -436,7 +451,8 @@ export const LoggingService: GenService<{
   },
   /**
    * Reads entries in their order, each once, in as many pages as it takes; with `follow` it goes on
-   * with those to come. OUT_OF_RANGE where entries behind `after` were removed; the trailer
+   * with those to come. OUT_OF_RANGE where entries behind `after` were removed, where the journal has
+   * no entry `after` yet, and where it is not the journal that is asked for; the trailer
    * `mlog-first-seq` tells the oldest one there is.
    *
    * @generated from rpc LoggingService.Read

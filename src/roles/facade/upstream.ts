@@ -2,7 +2,9 @@ import { isGrpcAddress } from '../../address.ts';
 import type { Settings } from '../../config.ts';
 import { toMlogError } from '../../errors.ts';
 import { openHttpClient, type HttpClient } from '../../http/client.ts';
+import { mediaTypes } from '../../http/formats.ts';
 import { isRedirect, statusError } from '../../http/problem.ts';
+import { wholeJson } from '../../http/whole-json.ts';
 import { withBatch } from '../../journal/batch.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { withLimit } from '../../journal/limit.ts';
@@ -86,7 +88,10 @@ async function openOverGrpc(settings: Settings, wrap: Wrap): Promise<Upstream & 
 function listOf(client: HttpClient, path: string): Source {
   return async () => {
     const stream = await client.stream({ method: 'GET', path });
-    if (stream.status === 200) return stream;
+    const isJson = stream.header('content-type').startsWith(mediaTypes.json);
+    if (stream.status === 200) {
+      return isJson ? { ...stream, chunks: wholeJson(stream.chunks, client.url) } : stream;
+    }
     stream.cancel();
     throw statusError(stream);
   };

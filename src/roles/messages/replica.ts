@@ -1,7 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { toMlogError, type MlogError } from '../../errors.ts';
-import { findCopyEnd } from '../../journal/copy.ts';
-import type { Journal, Store } from '../../journal/journal.ts';
+import { MlogError, toMlogError } from '../../errors.ts';
+import type { Entry } from '../../message.ts';
+import { checkJournal } from '../../journal/gone.ts';
+import type { Head, Journal, Store } from '../../journal/journal.ts';
+import { endOfCopy } from '../../journal/place.ts';
+import { resumed } from '../../journal/resume.ts';
 import type { Logger } from '../../observe/logger.ts';
 
 /** A copy of another journal that goes on growing as that one does. */
@@ -11,7 +13,12 @@ export interface Replica {
    * undefined as long as it never was, and where the replica has given up.
    */
   lag(): Promise<number | undefined>;
-  /** Throws why the replica cannot go on, where it has given up. */
+  /** Asks the other journal how far it goes; tells infinity where it does not answer. */
+  furthest(): Promise<number>;
+  /**
+   * Throws why the replica does not follow: it has not reached its original since it was started,
+   * or it has given up.
+   */
   check(): Promise<void>;
   /** Ends the following; store and original stay open. */
   close(): Promise<void>;
@@ -32,46 +39,47 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
   const stopping = new AbortController();
   const { signal } = stopping;
   let theirLastSeq: number | undefined;
-  let failure: MlogError | undefined;
-  let told: string | undefined;
-
-  async function followOnce(): Promise<void> {
-    const from = await findCopyEnd(original, store);
-    // The original is recorded at once: with a journal that is still empty, too.
-    await store.copy([], from.journal);
-    logger.info(from, 'Following');
-    told = undefined;
-    for await (const page of original.follow({ ...from, signal })) {
-      await store.copy(page, from.journal);
-    }
-  }
+  let failure: MlogError | undefined = unreachedError();
 
   async function follow(): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await followOnce();
-      } catch (thrown) {
-        const error = toMlogError(thrown);
-        const { code, message, hint, retryable } = error;
-        if (!retryable && !signal.aborted) {
-          logger.error({ code }, `The replica cannot go on: ${message} ${hint ?? ''}`.trim());
-          failure = error;
-          return;
-        }
-        // Once a reason, not once an attempt.
-        if (told !== message) logger.warn({ code }, `Following broke off: ${message}`);
-        told = message;
+    const place = await endOfCopy(store);
+    async function* open({ journal }: Head): AsyncGenerator<readonly Entry[]> {
+      // The original is recorded at once: with a journal that is still empty, too.
+      await store.copy([], journal);
+      failure = undefined;
+      const range = { after: place.seq, journal };
+      logger.info(range, 'Following');
+      for await (const page of original.follow({ ...range, signal })) {
+        await store.copy(page, journal);
+        yield page;
       }
-      await sleep(reconnectMs, undefined, { signal }).catch(() => {});
+      if (!signal.aborted) throw new MlogError('unavailable', 'The original has stopped.');
+    }
+    function onOutage({ code, message }: MlogError): void {
+      logger.warn({ code }, `Following broke off: ${message}`);
+    }
+    const options = { journal: original, open, pauseMs: reconnectMs, signal, onOutage };
+    for await (const _ of resumed(place, options));
+  }
+
+  async function followOrTell(): Promise<void> {
+    try {
+      await follow();
+    } catch (thrown) {
+      failure = toMlogError(thrown);
+      const { code, message, hint } = failure;
+      if (signal.aborted) return;
+      logger.error({ code }, `The replica cannot go on: ${message} ${hint ?? ''}`.trim());
     }
   }
 
-  async function ask(): Promise<void> {
+  async function ask(): Promise<number | undefined> {
     const head = await original.head().catch(() => undefined);
     if (head) theirLastSeq = Math.max(theirLastSeq ?? 0, head.lastSeq);
+    return head?.lastSeq;
   }
 
-  const following = follow();
+  const following = followOrTell();
   void ask();
   const asking = setInterval(ask, askMs).unref();
   return {
@@ -80,6 +88,7 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
       if (failure || theirLastSeq === undefined) return undefined;
       return Math.max(0, theirLastSeq - lastSeq);
     },
+    furthest: async () => (await ask()) ?? Infinity,
     async check() {
       if (failure) throw failure;
     },
@@ -87,6 +96,37 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
       clearInterval(asking);
       stopping.abort();
       await following;
+    },
+  };
+}
+
+function unreachedError(): MlogError {
+  return new MlogError('unavailable', 'The original was not reached yet.', {
+    hint: 'Is it started, and does --follow name its address?',
+  });
+}
+
+/**
+ * Shows a copy as its original, under the id of that one: a position in one is a position in the
+ * other. Throws `unavailable` as long as it is not known what it is a copy of.
+ */
+export function asOriginal(copy: Store, tailed: Journal, replica: Replica): Journal {
+  const originalId = async () => (await copy.original()) ?? '';
+  return {
+    ...tailed,
+    async head() {
+      const [journal, head] = [await originalId(), await tailed.head()];
+      const isBlank = journal === '' && head.lastSeq < head.firstSeq;
+      if (isBlank) await replica.check();
+      return { ...head, journal };
+    },
+    async *read({ journal, ...range }) {
+      checkJournal(journal, await originalId());
+      yield* tailed.read(range);
+    },
+    async *follow({ journal, ...range }) {
+      checkJournal(journal, await originalId());
+      yield* tailed.follow(range);
     },
   };
 }

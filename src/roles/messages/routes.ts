@@ -7,9 +7,10 @@ import type { Journal } from '../../journal/journal.ts';
 import type { Replica } from './replica.ts';
 import { notImplementedText } from './service.ts';
 
-/** A replica, and the journal that it fills. */
+/** A replica, the store that it fills, and that as the journal of its original. */
 export interface ReplicaSource {
   readonly replica: Replica;
+  readonly store: Pick<Journal, 'head'>;
   readonly journal: Journal;
 }
 
@@ -27,8 +28,8 @@ export function messagesRoutes(
   };
 }
 
-function checksOf({ replica, journal }: ReplicaSource): Record<string, Check> {
-  return { store: () => journal.head(), replica: () => replica.check() };
+function checksOf({ replica, store }: ReplicaSource): Record<string, Check> {
+  return { store: () => store.head(), replica: () => replica.check() };
 }
 
 const sayNotImplemented: Handler = () => ({
@@ -43,7 +44,8 @@ function listReplica(
 ): Handler {
   return async (request) => {
     const lag = await replica.lag();
-    const options = { heartbeatMs, stopping: request.stopping, isReplica: true };
+    const { stopping } = request;
+    const options = { heartbeatMs, stopping, furthest: () => replica.furthest() };
     const reply = await replyToListing(parseListing(request), journal, options);
     return {
       ...reply,

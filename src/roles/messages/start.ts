@@ -5,7 +5,7 @@ import { withTail } from '../../journal/tail.ts';
 import { closeInReverse, type Closeable } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openJournal, openStore } from '../../open-journal.ts';
-import { startReplica } from './replica.ts';
+import { asOriginal, startReplica } from './replica.ts';
 import { messagesRoutes, type ReplicaSource } from './routes.ts';
 
 /** Starts the messages role, as a replica where it is told whom to follow. */
@@ -51,7 +51,7 @@ async function openReplica(
   things.push(original);
   const replica = startReplica(original, kept, logger);
   things.push(replica);
-  return { replica, journal: withTail(kept) };
+  return { replica, store: kept, journal: asOriginal(kept, withTail(kept), replica) };
 }
 
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);

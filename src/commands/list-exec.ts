@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MlogError } from '../errors.ts';
+import type { Entry } from '../message.ts';
+import { toLine, type EntryConsumer, type KeepPosition } from './entry-printer.ts';
+import { remark } from './print.ts';
+
+/** How entries are handed to a command. */
+export interface ExecOptions {
+  /** A command line for the shell. */
+  readonly command: string;
+  /** Entries a run takes at most, a line each; not set is one, its text as it is. */
+  readonly batchMaxCount?: number | undefined;
+  /** Runs for the same entries, the first one included, before the list ends with an error. */
+  readonly attemptsMax: number;
+  readonly json?: boolean | undefined;
+}
+
+/** From the failure of one run to the start of the next. */
+const retryDelayMs = 1_000;
+
+/**
+ * Makes a consumer that runs a command for each entry, or some at a time, with them on its stdin. The
+ * position moves when the command has ended with 0, so each entry is handed on at least once. Its
+ * stdout and stderr are those of this process. `take` throws `failed_precondition` when the last
+ * attempt has failed; the position then stays before the entries.
+ */
+export function createEntryRunner(
+  options: ExecOptions,
+  keep: KeepPosition | undefined,
+): EntryConsumer {
+  const { batchMaxCount = 1 } = options;
+  return {
+    async take(entries, stopping) {
+      for (let from = 0; from < entries.length; from += batchMaxCount) {
+        const batch = entries.slice(from, from + batchMaxCount);
+        if (stopping?.aborted || !(await runFor(batch, options, stopping))) return false;
+        keep?.(batch.at(-1)!.seq);
+      }
+      return true;
+    },
+  };
+}
+
+/** Runs the command until it succeeds; gives false where it was told to stop before that. */
+async function runFor(
+  batch: readonly Entry[],
+  { command, batchMaxCount, attemptsMax, json }: ExecOptions,
+  stopping: AbortSignal | undefined,
+): Promise<boolean> {
+  const isPlain = batchMaxCount === undefined && !json;
+  const input = isPlain ? batch[0]!.txt : batch.map((entry) => toLine(entry, json)).join('');
+  for (let attempt = 1; ; attempt += 1) {
+    const failure = await run(command, input);
+    if (failure === undefined) return true;
+    const error = failedError(failure, batch);
+    if (attempt === attemptsMax) throw error;
+    remark(`${error.message} Attempt ${attempt} of ${attemptsMax}.`);
+    await sleep(retryDelayMs, undefined, stopping && { signal: stopping }).catch(() => {});
+    if (stopping?.aborted) return false;
+  }
+}
+
+/** Runs a command line with an input; tells how it failed, or undefined where it succeeded. */
+function run(command: string, input: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn(command, {
+      shell: true,
+      stdio: ['pipe', 'inherit', 'inherit'],
+      // A group of its own: Ctrl-C is for this process, which lets the command finish.
+      detached: process.platform !== 'win32',
+    });
+    child.once('error', ({ message }) => resolve(`could not be started: ${message}`));
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve(undefined);
+      else resolve(code === null ? `was ended by ${signal}` : `ended with ${code}`);
+    });
+    // It may end without having read its input; its exit code tells what that means.
+    child.stdin.on('error', () => {}).end(input);
+  });
+}
+
+function failedError(failure: string, batch: readonly Entry[]): MlogError {
+  const [first, last] = [batch[0]!.seq, batch.at(-1)!.seq];
+  const what = first === last ? `entry ${first}` : `entries ${first} to ${last}`;
+  return new MlogError('failed_precondition', `The command of --exec ${failure} for ${what}.`, {
+    hint: `The position stays behind entry ${first - 1}; the next run begins there.`,
+  });
+}

@@ -1,0 +1,132 @@
+import { MlogError, toMlogError } from '../errors.ts';
+import type { HttpClient, HttpStream } from '../http/client.ts';
+import { mediaTypes } from '../http/formats.ts';
+import { createReader, entriesOf, toQuery } from '../http/ndjson-client.ts';
+import type { Place } from '../journal/place.ts';
+import { resumed } from '../journal/resume.ts';
+import { spanOf, type Selection } from '../journal/select.ts';
+import { toVisible } from '../observe/visible.ts';
+import type { EntryConsumer } from './entry-printer.ts';
+import { patience } from './facade-client.ts';
+import { facadeError } from './facade-error.ts';
+import { print } from './print.ts';
+
+/** What is to be listed, and from where on. */
+export interface ListRange {
+  readonly selection: Selection;
+  readonly place: Place;
+  /** Called once the journal is known to be the one of the place. */
+  readonly onFound: () => void;
+  /** Only entries will do, not the texts alone that a reference service has. */
+  readonly needsEntries: boolean;
+}
+
+/**
+ * Lists the entries there are at this moment. What breaks off is resumed at its position. Throws an
+ * error that names the position where it cannot be: a part of a list is never a success.
+ */
+export async function listOnce(
+  client: HttpClient,
+  range: ListRange,
+  consumer: EntryConsumer,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { selection, place } = range;
+  const stream = await openList(client, selection);
+  if (!stream.header('content-type').startsWith(mediaTypes.ndjson)) {
+    return await printTexts(stream, range.needsEntries, client);
+  }
+  const { head, pages } = entriesOf(stream, selection, client.url);
+  place.check(head);
+  range.onFound();
+  const { after, to } = spanOf(head, selection);
+  place.seq = after;
+  const journal = createReader(client, '/');
+  let begun: typeof pages | undefined = pages;
+  function open(): typeof pages {
+    const first = begun;
+    begun = undefined;
+    return (
+      first ?? journal.read({ after: place.seq, limit: to - place.seq, journal: head.journal })
+    );
+  }
+  try {
+    const options = { journal, head, open, ...patience, ...(signal && { signal }) };
+    for await (const page of resumed(place, options)) {
+      if (!(await consumer.take(page, signal))) return;
+    }
+  } catch (error) {
+    throw asIncomplete(error, place.seq, to);
+  }
+}
+
+async function openList(client: HttpClient, selection: Selection): Promise<HttpStream> {
+  const stream = await client.stream({
+    method: 'GET',
+    path: `/${toQuery(selection)}`,
+    // The second best is what a facade gives that has no entries, only texts.
+    headers: { accept: `${mediaTypes.ndjson}, ${mediaTypes.json};q=0.5` },
+  });
+  if (stream.status === 200) return stream;
+  throw await facadeError({ ...stream, text: await textOf(stream) }, client);
+}
+
+function asIncomplete(thrown: unknown, seq: number, to: number): unknown {
+  const { code, message, hint, retryable } = toMlogError(thrown);
+  if (!retryable) return thrown;
+  return new MlogError(code, `The list is incomplete: ${seq} of ${to} was the last. ${message}`, {
+    hint: hint ?? `\`mlog list --after ${seq}\` lists what is missing.`,
+    cause: thrown,
+  });
+}
+
+/** Prints the list of a facade over a reference logging service, which has texts and no more. */
+async function printTexts(
+  stream: HttpStream,
+  needsEntries: boolean,
+  { url }: HttpClient,
+): Promise<void> {
+  const isJson = stream.header('content-type').startsWith(mediaTypes.json);
+  const listed = parseJson(await textOf(stream));
+  if (isJson && listed === undefined) {
+    throw new MlogError('unavailable', `The list of ${url} was cut off: it is no complete JSON.`, {
+      hint: 'Nothing of it was printed. Ask for it again.',
+    });
+  }
+  const texts = toTexts(listed);
+  if (!texts || needsEntries) {
+    throw new MlogError('unimplemented', `The services behind ${url} list texts and no entries.`, {
+      hint: texts ? 'Ask for the plain list.' : 'Name the place of the facade with --url.',
+    });
+  }
+  await print(texts.map((txt) => `${toVisible(txt)}\n`).join(''));
+}
+
+/** Reads either list of the reference: the texts alone, or within that of both services. */
+function toTexts(listed: unknown): string[] | undefined {
+  if (!isTexts(listed)) return undefined;
+  const [logged, messages] = listed;
+  const [, body] = /^logging-service: (\[.*\])\s*$/s.exec(logged ?? '') ?? [];
+  const isOfBoth = listed.length === 2 && messages!.startsWith('message-service: ');
+  if (!isOfBoth || body === undefined) return listed;
+  const texts = parseJson(body);
+  return isTexts(texts) ? texts : undefined;
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((txt) => typeof txt === 'string');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+async function textOf(stream: HttpStream): Promise<string> {
+  let text = '';
+  for await (const chunk of stream.chunks) text += chunk;
+  return text;
+}
