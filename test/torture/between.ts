@@ -24,13 +24,7 @@ const cutProbability = 0.1;
 const createCounts = () =>
   createTally(
     ['proxies', 'messages', 'lines in bulk', 'replies cut', 'lists', 'cut lists', 'stored'],
-    [
-      ...journalFaults,
-      'parts told as whole',
-      'bulk refused',
-      'events held back',
-      'followed wrongly',
-    ],
+    [...journalFaults, 'parts told as whole', 'bulk refused', 'events held back', 'misled'],
   );
 type Counts = ReturnType<typeof createCounts>;
 
@@ -224,8 +218,8 @@ const judgeFollower = async (
   });
   await follower.close();
   const wrong = follower.entries.find(({ seq, id }, n) => seq !== n + 1 || entries[n]?.id !== id);
-  if (wrong) tally.found('followed wrongly', `${wrong.id} as ${wrong.seq}`);
-  for (const oddity of follower.oddities) tally.found('followed wrongly', oddity);
+  if (wrong) tally.found('misled', `${wrong.id} as ${wrong.seq}`);
+  for (const oddity of follower.oddities) tally.found('misled', oddity);
 };
 
 /** A proxy between client and services may delay, buffer and cut; it changes no outcome. */
