@@ -45,15 +45,16 @@ export class ReplyReader {
     const response = this.#response;
     const { socket } = response;
     if (!socket || response.destroyed) return Promise.resolve();
-    this.#lateAtMs = Math.max(this.#lateAtMs, performance.now() + this.#stallMs);
+    const beganAtMs = performance.now();
+    this.#lateAtMs = Math.max(this.#lateAtMs, beganAtMs + this.#stallMs);
     return new Promise((resolve) => {
       let begin: number | undefined;
       const look = async (): Promise<void> => {
-        await this.#look(socket);
+        const lookedAtMs = await this.#look(socket, beganAtMs);
         if (!isWaiting) return;
         begin ??= this.#takenBytes;
         if (this.#takenBytes - begin >= writtenBytes) goOn();
-        else if (performance.now() >= this.#lateAtMs) response.destroy();
+        else if (lookedAtMs >= this.#lateAtMs) response.destroy();
       };
       let isWaiting = true;
       function goOn(): void {
@@ -67,18 +68,22 @@ export class ReplyReader {
     });
   }
 
-  /** Sees what the reader has taken, and for how long it may pause now. */
-  async #look(socket: Socket): Promise<void> {
-    const untaken = await untakenBytes(socket);
+  /** Sees what the reader has taken, and for how long it may pause now; tells as of when. */
+  async #look(socket: Socket, beganAtMs: number): Promise<number> {
+    const { bytes: untaken, atMs } = await untakenBytes(socket);
+    // What was seen earlier knows nothing of what was written since.
+    if (atMs < beganAtMs) return atMs;
     // The system may overlook a connection once; to count on nothing is right where it never tells.
-    if (untaken === undefined && this.#isTold) return;
+    if (untaken === undefined && this.#isTold) return atMs;
     this.#isTold = untaken !== undefined;
     const taken = socket.bytesWritten - socket.writableLength - (untaken ?? 0);
-    if (taken <= this.#takenBytes) return;
-    const earliest = performance.now() + this.#stallMs;
-    const paid = this.#lateAtMs + (taken - this.#takenBytes) / pauseBytesPerMs;
-    const latest = earliest + pauseMaxStalls * this.#stallMs;
-    this.#lateAtMs = Math.max(earliest, Math.min(paid, latest));
-    this.#takenBytes = taken;
+    if (taken > this.#takenBytes) {
+      const earliest = atMs + this.#stallMs;
+      const paid = this.#lateAtMs + (taken - this.#takenBytes) / pauseBytesPerMs;
+      const latest = earliest + pauseMaxStalls * this.#stallMs;
+      this.#lateAtMs = Math.max(earliest, Math.min(paid, latest));
+      this.#takenBytes = taken;
+    }
+    return atMs;
   }
 }

@@ -22,6 +22,10 @@ export type Abuse = {
    * end; half of each in large chunks, half in chunks of a byte.
    */
   endless: number;
+  /** Send requests without waiting for answers, behind a stream of events without an end. */
+  pipelining: number;
+  /** Hold a large body each that never comes to its end; half of it a form, half a line. */
+  unfinished: number;
   /** They read everything over and over, as the reference's list and as NDJSON by turns. */
   lists: number;
   /**
@@ -167,6 +171,34 @@ const listAll = async (n: number): Promise<void> => {
   }
 };
 
+/** As much of them as a broken build would take a gigabyte for, and no more: it is to be seen alive. */
+const pipelinedCount = 250_000;
+
+const pipeline = async (n: number): Promise<void> => {
+  const url = targets[n % 2]!;
+  const socket = await open(url, get(url, '?last=0', 'text/event-stream'));
+  socket.resume();
+  const closed = once(socket, 'close');
+  const request = 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n';
+  for (let sent = 0; sent < pipelinedCount && !socket.destroyed; sent += 1_000) {
+    if (!socket.write(request.repeat(1_000))) await Promise.race([once(socket, 'drain'), closed]);
+  }
+  await closed;
+};
+
+const unfinishedBytes = 6_000_000;
+/** A refused one comes back after this: the memory is the subject, not the load. */
+const unfinishedEveryMs = 5_000;
+
+const holdBody = async (n: number): Promise<void> => {
+  const type = n % 2 === 0 ? 'application/x-www-form-urlencoded' : 'application/x-ndjson';
+  const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${unfinishedBytes + 1}`;
+  const socket = await open(abuse.facade, `${head}\r\nContent-Type: ${type}\r\n\r\n`);
+  socket.resume().write(Buffer.alloc(unfinishedBytes, 'x'));
+  await once(socket, 'close');
+  await sleep(unfinishedEveryMs);
+};
+
 /** Does it over and over, so many at a time. */
 const keepUp = (count: number, act: (n: number) => Promise<void>): void => {
   const goOn = async (n: number): Promise<never> => {
@@ -184,6 +216,8 @@ keepUp(abuse.slow / 2, writeSlowly);
 keepUp(abuse.stalled, stall);
 keepUp(abuse.endless, neverEnd);
 keepUp(abuse.lists, listAll);
+keepUp(abuse.pipelining, pipeline);
+keepUp(abuse.unfinished, holdBody);
 await once(parentPort!, 'message');
 // Each of them has had its time.
 while (abused.cut + abused.notCut < abuse.stalled) await heldPorts();

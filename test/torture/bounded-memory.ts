@@ -27,8 +27,9 @@ const lookEveryMs = 100;
 const runUntil =
   (end: 'over' | 'full') =>
   async ({ build, pick }: Scale): Promise<Outcome> => {
-    const whole = { idle: 1000, slow: 200, stalled: 100, endless: 4, lists: 1 };
-    const few = { idle: 20, slow: 20, stalled: 40, endless: 4, lists: 1 };
+    const large = { lists: 1, pipelining: 2, unfinished: 200 };
+    const whole = { idle: 1000, slow: 200, stalled: 100, endless: 4, ...large };
+    const few = { idle: 20, slow: 20, stalled: 40, endless: 4, ...large };
     const abuse = pick({ short: whole, full: whole, control: few });
     // Larger texts fill sooner what the system takes in, and then the memory of a broken build.
     const [entriesCount, txtBytes] = pick({
@@ -49,6 +50,8 @@ const runUntil =
         'stalled followers',
         'of these cut and come back',
         'MB of bodies without an end',
+        'pipelining',
+        'unfinished bodies',
         'entries',
         'times all listed',
         'MiB of the facade',
@@ -104,6 +107,8 @@ const runUntil =
       tally.did('stalled followers', abuse.stalled);
       tally.did('of these cut and come back', cut);
       tally.did('MB of bodies without an end', Math.round(endlessBytes / 1e6));
+      tally.did('pipelining', abuse.pipelining);
+      tally.did('unfinished bodies', abuse.unfinished);
       tally.did('entries', entriesCount);
       tally.did('times all listed', listed);
       tally.did('MiB of the facade', facadeMiB);
@@ -195,7 +200,7 @@ export const proof: Proof = {
   name: 'P16',
   promise: `Bounded memory: at most ${rssMaxMiB} MiB a process`,
   crashModel:
-    'idle connections; slow readers and writers; followers that read nothing; bodies without an end, some of them in chunks of a byte; the list of everything, over and over',
+    'idle connections; slow readers and writers; followers that read nothing; bodies without an end, some of them in chunks of a byte; requests behind a stream; large bodies that never come to their end; the list of everything, over and over',
   target: `RSS of a process at most ${rssMaxMiB} MiB; the p99 of others at most ${p99MaxMs} ms`,
   needs: ['proc'],
   run: runUntil('over'),
@@ -205,7 +210,7 @@ export const proof: Proof = {
       catches: 'not cut',
       patches: [
         {
-          find: 'else if (performance.now() >= this.#lateAtMs) response.destroy();',
+          find: 'else if (lookedAtMs >= this.#lateAtMs) response.destroy();',
           replace: '',
         },
       ],
@@ -219,6 +224,30 @@ export const proof: Proof = {
           replace: 'response.write(part);',
         },
         { find: 'await nextTurn(part.length);', replace: '' },
+      ],
+      run: runUntil('full'),
+    },
+    {
+      name: 'requests behind an unfinished reply are read',
+      catches: 'over the cap',
+      patches: [
+        {
+          find: `socket.pause();
+    if (waitingCount > waitingMaxCount) socket.destroy();`,
+          replace: '',
+        },
+        { find: 'if (connection.waitingCount > 0) socket.pause();', replace: '' },
+      ],
+      run: runUntil('full'),
+    },
+    {
+      name: 'unfinished bodies hold what they like',
+      catches: 'over the cap',
+      patches: [
+        {
+          find: 'return this.#length + 2 * bytes <=',
+          replace: 'return bytes >= 0 || this.#length <=',
+        },
       ],
       run: runUntil('full'),
     },
