@@ -209,10 +209,7 @@ export const proof: Proof = {
       name: 'a stalled reader is never cut',
       catches: 'not cut',
       patches: [
-        {
-          find: 'else if (lookedAtMs >= this.#lateAtMs) response.destroy();',
-          replace: '',
-        },
+        { find: 'else if (lookedAtMs >= this.#lateAtMs) response.destroy();', replace: '' },
       ],
     },
     {
@@ -243,12 +240,7 @@ export const proof: Proof = {
     {
       name: 'unfinished bodies hold what they like',
       catches: 'over the cap',
-      patches: [
-        {
-          find: 'return this.#length + 2 * bytes <=',
-          replace: 'return bytes >= 0 || this.#length <=',
-        },
-      ],
+      patches: [{ find: 'return this.#length + 2 * bytes <=', replace: 'return bytes >= 0 ||' }],
       run: runUntil('full'),
     },
   ],
