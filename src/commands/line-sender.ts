@@ -3,6 +3,7 @@ import { MlogError, toMlogError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { mediaTypes } from '../http/formats.ts';
 import { splitLines } from '../http/lines.ts';
+import { parsePlainResult } from '../http/ndjson-client.ts';
 import { orderHeader } from '../http/order.ts';
 import { isNobodyError } from '../journal/no-answer.ts';
 import { createNotice } from '../journal/notice.ts';
@@ -212,6 +213,8 @@ interface Answer {
 }
 
 function parseAnswer(text: string): Partial<Answer> {
+  const plain = parsePlainResult(text);
+  if (plain) return plain;
   try {
     return (JSON.parse(text) ?? {}) as Partial<Answer>;
   } catch {
