@@ -17,8 +17,7 @@ import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
 import type { Random } from './random.ts';
 import { inScene, type Scene } from './scene.ts';
 
-const writersCount = 8;
-const followersCount = 4;
+const [writersCount, followersCount] = [8, 4];
 const cutProbability = 0.1;
 
 const createCounts = () =>
@@ -116,18 +115,21 @@ const expectEvent = async (chain: Chain, follower: Follower, tally: Counts): Pro
   };
 };
 
+/** What is listed, and how probably a reply is cut behind a line. */
+type Listing = { random: Random; behindLine: number; entries: readonly StoredEntry[] };
+
 /** Reads everything by a command and by a bare request, with one reply cut somewhere. */
 const listThroughCut = async (
   scene: Scene,
   chain: Chain,
   tally: Counts,
-  { random, entries }: { random: Random; entries: readonly StoredEntry[] },
+  { random, behindLine, entries }: Listing,
 ): Promise<void> => {
   const totalBytes = entries.reduce((sum, entry) => sum + JSON.stringify(entry).length, 0);
   const cutOnce = (): void => {
     let isCut = false;
     const { faults } = random.pick(chain.cutting);
-    faults.cutsBehindLine = random.chance(0.5);
+    faults.cutsBehindLine = random.chance(behindLine);
     faults.replyMaxBytes = () => {
       if (isCut) return Infinity;
       isCut = true;
@@ -180,8 +182,9 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
   const [count, linesCount, listsCount] = pick({
     short: [200, 12_000, 3] as const,
     full: [5000, 50_000, 50] as const,
-    control: [100, 2000, 4] as const,
+    control: [100, 2000, 10] as const,
   });
+  const behindLine = pick({ short: 0.5, full: 0.5, control: 1 });
   const tally = createCounts();
   for (const name of names) {
     await inScene(build, async (scene) => {
@@ -199,7 +202,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
       judge(tally, entries, joinLedgers(ledgers));
       for (const follower of followers) await judgeFollower(follower, entries, tally);
       for (const _ of upTo(listsCount)) {
-        await listThroughCut(scene, chain, tally, { random, entries });
+        await listThroughCut(scene, chain, tally, { random, behindLine, entries });
       }
       tally.did('proxies');
       tally.did('stored', entries.length);
