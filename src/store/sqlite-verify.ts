@@ -43,6 +43,7 @@ export async function verifyStoreFile(path: string): Promise<VerifyReport> {
     problems.push(`It cannot be read behind entry ${counted.lastSeq}: ${String(error)}.`);
   }
   check();
+  database.close();
   return { ...counted, problems: problems.slice(0, problemsMaxCount) };
 }
 

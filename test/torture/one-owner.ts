@@ -181,7 +181,11 @@ export const proof: Proof = {
       name: 'no lock',
       catches: 'two owners',
       patches: [
-        { find: 'PRAGMA locking_mode = EXCLUSIVE', replace: 'PRAGMA locking_mode = NORMAL' },
+        {
+          find: 'PRAGMA locking_mode = EXCLUSIVE',
+          replace: 'PRAGMA locking_mode = NORMAL',
+          times: 2,
+        },
       ],
     },
     {

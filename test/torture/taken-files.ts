@@ -6,6 +6,7 @@ import { createTally, type Outcome, type Scale } from './proof.ts';
 import { inScene, type Scene } from './scene.ts';
 
 const writersCount = 4;
+const clearEnd = /\nmlog: The (?:store|log) .+ was (?:removed|replaced) while/;
 const exitTimeoutMs = 5_000;
 
 /** What happens to the files of a store while a service has it open, and after. */
@@ -75,13 +76,14 @@ const takeFiles = async (
   const exit = await Promise.race([service.exited, late]);
   await writers.stop();
   tally.did('acknowledged', writers.acknowledged.size);
-  if (!exit) tally.found('went on', name);
-  else if (
-    exit.code === 0 ||
-    !/\nmlog: The (?:store|log) .+ was (?:removed|replaced) while/.test(service.child.stderr())
-  )
+  if (!exit) {
+    tally.found('went on', name);
+    await service.kill();
+    return; // From here on nothing is as it should be.
+  }
+  if (exit.code === 0 || !clearEnd.test(service.child.stderr())) {
     tally.found('unclear end', `${name}: ${exit.code} ${service.child.stderr().slice(-200)}`);
-  await service.kill();
+  }
   if (!mend) {
     // What is at the path now, if anything, is not what the log belongs to.
     const log = await readFile(`${scene.store}-wal`);
