@@ -61,7 +61,10 @@ export class OpenFiles {
   }
 }
 
+/** In numbers of their own type: those of some file systems are too large for the usual one. */
+const statOptions = { bigint: true, throwIfNoEntry: false } as const;
+
 function isAt(path: string, { dev, ino }: Identity): boolean {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const found = statSync(path, statOptions);
   return found !== undefined && found.ino === ino && found.dev === dev;
 }
