@@ -68,7 +68,7 @@ function cut(call: StreamCall): void {
 }
 
 /** Gives the HTTP/2 stream of a call. */
-export function streamOf(call: StreamCall): ServerHttp2Stream {
+function streamOf(call: StreamCall): ServerHttp2Stream {
   let { call: inner } = call as unknown as { call: InnerCall };
   while ('nextCall' in inner) inner = inner.nextCall;
   return inner.stream;

@@ -1,6 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { stoppingError, streamOf, writeMessage, type Answer, type ReaderLimits } from './call.ts';
-import { openCallOf } from './open-calls.ts';
+import { stoppingError, writeMessage, type Answer, type ReaderLimits } from './call.ts';
+import { noteTaken } from './open-calls.ts';
 
 /** Messages of one call that are under way; no more are read until one of them is answered. */
 const underWayMax = 16;
@@ -18,7 +18,6 @@ export function answerEach(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const gone = new AbortController();
-    const openCall = openCallOf(streamOf(call));
     const ask = async (request: Buffer) => answer(request);
     let underWay = 0;
     let isEnding = false;
@@ -57,7 +56,7 @@ export function answerEach(
 
     call.on('data', (request: Buffer) => {
       if (isEnding) return;
-      openCall?.taken();
+      noteTaken(call as { call?: unknown });
       underWay += 1;
       if (underWay === underWayMax) call.pause();
       void reply(ask(request));

@@ -30,11 +30,9 @@ export interface OpenCalls {
 /** How often it is looked for what is due. */
 const clockMs = 100;
 
-const byStream = new WeakMap<ServerHttp2Stream, OpenCall>();
-
-/** Gives the call that a stream belongs to. */
-export function openCallOf(stream: ServerHttp2Stream): OpenCall | undefined {
-  return byStream.get(stream);
+/** Says that a message of a stream is in use; see `OpenCall.taken`. */
+export function noteTaken({ call }: { readonly call?: unknown }): void {
+  if (call instanceof BoundedCall) call.openCall.taken();
 }
 
 /** Makes the set of open calls of a server; methods other than `textPaths` take little. */
@@ -45,12 +43,18 @@ export function createOpenCalls(
 ): OpenCalls {
   const open = new Set<OpenCall>();
   const received = new ReceiveLimit(receiveLimits(limits));
+  let latest: ServerHttp2Stream | undefined;
   let onEmpty = () => {};
   const clock = { nowMs: performance.now() };
   const ticking = setInterval(() => {
     clock.nowMs = performance.now();
     for (const call of open) call.check();
   }, clockMs).unref();
+
+  function onClose(call: OpenCall): void {
+    open.delete(call);
+    if (open.size === 0) onEmpty();
+  }
 
   return {
     intercept({ path, requestStream: isStream, responseStream }, call) {
@@ -63,9 +67,11 @@ export function createOpenCalls(
         limits,
         received,
         clock,
+        onClose,
         logger,
       });
-      byStream.set(base.stream, openCall);
+      // Not a WeakMap, whose upkeep the collector pays for with each call.
+      latest = base.stream;
       const send = base.sendStatus.bind(base);
       // All statuses pass here, also those that grpc-js makes by itself.
       base.sendStatus = (status) => {
@@ -73,10 +79,6 @@ export function createOpenCalls(
         send(status);
       };
       open.add(openCall);
-      base.stream.once('close', () => {
-        open.delete(openCall);
-        if (open.size === 0) onEmpty();
-      });
       if (open.size > limits.connectionsMax)
         openCall.refuseExcess(callsError(limits.connectionsMax));
       return new BoundedCall(call, openCall, isStream);
@@ -85,7 +87,8 @@ export function createOpenCalls(
       const { http2Servers } = server as unknown as { http2Servers: Map<Http2Server, unknown> };
       for (const http2Server of http2Servers.keys()) {
         http2Server.on('stream', (stream, headers) => {
-          if (byStream.has(stream)) return;
+          // grpc-js has just handed on those that have a method.
+          if (stream === latest) return;
           const path = headers[':path']?.slice(0, pathMaxLength);
           logger.warn({ path, code: 'unimplemented' }, 'Call failed');
           setTimeout(() => stream.close(), lingerMs);
@@ -105,7 +108,7 @@ const pathMaxLength = 200;
 
 /** A call as a handler sees it: the messages of a stream come one by one, as they are taken. */
 class BoundedCall extends ServerInterceptingCall {
-  readonly #openCall: OpenCall;
+  readonly openCall: OpenCall;
   readonly #isStream: boolean;
 
   constructor(
@@ -114,20 +117,20 @@ class BoundedCall extends ServerInterceptingCall {
     isStream: boolean,
   ) {
     super(call);
-    this.#openCall = openCall;
+    this.openCall = openCall;
     this.#isStream = isStream;
   }
 
   override startRead(): void {
     // By itself grpc-js reads 16 messages ahead, each as large as they may be.
-    if (this.#isStream) this.#openCall.readWhenTaken(() => super.startRead());
+    if (this.#isStream) this.openCall.readWhenTaken(() => super.startRead());
     else super.startRead();
   }
 
   override sendMessage(message: unknown, callback: () => void): void {
-    this.#openCall.writing();
+    this.openCall.writing();
     super.sendMessage(message, () => {
-      this.#openCall.written();
+      this.openCall.written();
       callback();
     });
   }
