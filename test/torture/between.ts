@@ -182,7 +182,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
   const [count, linesCount, listsCount] = pick({
     short: [200, 12_000, 3] as const,
     full: [5000, 50_000, 50] as const,
-    control: [100, 2000, 10] as const,
+    control: [100, 2000, 6] as const,
   });
   const behindLine = pick({ short: 0.5, full: 0.5, control: 1 });
   const tally = createCounts();
@@ -200,7 +200,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
       ];
       const entries = await readEntries(chain.logging);
       judge(tally, entries, joinLedgers(ledgers));
-      for (const follower of followers) await judgeFollower(follower, entries, tally);
+      await Promise.all(followers.map((follower) => judgeFollower(follower, entries, tally)));
       for (const _ of upTo(listsCount)) {
         await listThroughCut(scene, chain, tally, { random, behindLine, entries });
       }
