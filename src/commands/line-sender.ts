@@ -46,6 +46,7 @@ export class LineSender {
   #waiting: Line[] = [];
   #waitingBytes = 0;
   #isEnded = false;
+  #untold: unknown;
   #requestMaxBytes = requestMaxBytes;
 
   constructor(
@@ -183,17 +184,24 @@ export class LineSender {
           if (answer.status === 'unknown') unknown.push(line);
           else {
             const telling = this.#tell(answer.status, { ...answer, line: line.line });
-            if (telling) await telling;
+            if (telling) await telling.catch((error: unknown) => this.#noteUntold(error));
           }
         }
       }
     } catch (thrown) {
+      // The facade did its part; it is stdout that takes nothing.
+      if (thrown === this.#untold) throw thrown;
       return { unsettled: [...unknown, ...lines.slice(answered)], error: toMlogError(thrown) };
     }
     const unsettled = [...unknown, ...lines.slice(answered)];
     if (unsettled.length === 0) return { unsettled };
     const error = new MlogError('unavailable', 'The facade knows no outcome yet.');
     return { unsettled, error };
+  }
+
+  #noteUntold(error: unknown): never {
+    this.#untold = error;
+    throw error;
   }
 
   /** Believes answers only where each is one, to a line that was sent. */

@@ -255,9 +255,12 @@ describe('mlog list --cursor', () => {
     sandbox.defer(() => reader.close());
     const script = 'exec "$0" "$1" list -f --cursor "$2" > pipe';
     const list = await start('sh', ['-c', script, process.execPath, programPath, cursor]);
-    await vi.waitFor(async () => expect(Number.parseInt(await cursorText())).toBeGreaterThan(1_000), {
-      timeout: waitMs,
-    });
+    await vi.waitFor(
+      async () => expect(Number.parseInt(await cursorText())).toBeGreaterThan(1_000),
+      {
+        timeout: waitMs,
+      },
+    );
     await list.kill('SIGKILL');
     const taken = (await reader.readFile('utf8')).split('\n').length - 1;
     const position = Number.parseInt(await cursorText());

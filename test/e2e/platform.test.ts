@@ -62,7 +62,7 @@ describe('a start', () => {
     for (const HOME of ['/nonexistent', closed]) {
       const run = runAs(nobody, ['serve', ...anyPorts], { HOME });
       expect(run).toMatchObject({ status: 1, stderr: expect.stringMatching(oneLine) });
-      expect(run.stderr).toMatch(/mlog\.db cannot be opened: EACCES.*Give --store a file/);
+      expect(run.stderr).toMatch(/mlog\.db cannot be opened: EACCES.*--store file:/);
     }
   });
 

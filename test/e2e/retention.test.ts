@@ -214,7 +214,9 @@ describe('settings', () => {
   test.each(['7', '7 d', '1.5h', '-1d', '1w', ''])('%j is no duration', async (given) => {
     const run = await sandbox.run(['serve', '--retain-age', given]);
     expect(run).toMatchObject({ code: 2, stdout: '' });
-    expect(run.stderr).toMatch(/^mlog: --retain-age is [^\n]+ such as 7d\.\n$/);
+    expect(run.stderr).toMatch(
+      /^mlog: --retain-age is [^\n]+ such as 7d\. See `mlog serve --help`\.\n$/,
+    );
     if (given === '') return; // An empty variable counts as not set.
     const fromVariable = await sandbox.run(['serve'], { env: { MLOG_RETAIN_AGE: given } });
     expect(fromVariable).toMatchObject({ code: 2, stdout: '' });
