@@ -11,6 +11,7 @@ import type { RetryOptions } from '../journal/retry.ts';
 import { facadeError } from './facade-error.ts';
 import { inputMaxBytes, type Line } from './line-input.ts';
 import { remark } from './print.ts';
+import { requestMaxBytes, RequestSize } from './request-size.ts';
 
 /** What may become of a line. */
 export const outcomes = ['logged', 'duplicate', 'conflict', 'refused', 'unknown'] as const;
@@ -21,12 +22,8 @@ export type Outcome = (typeof outcomes)[number];
 /** Hears what became of a line. */
 export type Tell = (outcome: Outcome, fact: object) => Promise<unknown> | undefined;
 
-/** What one request takes. nginx refuses a body of more than 1 MiB unless it is told otherwise. */
-const requestMaxCount = 10_000;
-const requestMaxBytes = 1_000_000;
-
-/** So much is read ahead while a request is under way. */
-const aheadMaxBytes = 2 * requestMaxBytes;
+/** So much is read ahead while a request is in flight. */
+const aheadMaxBytes = requestMaxBytes;
 
 const never = new AbortController().signal;
 
@@ -43,11 +40,11 @@ export class LineSender {
   readonly #retrying: RetryOptions;
   readonly #news = createNotice();
   readonly #room = createNotice();
+  readonly #size = new RequestSize();
   #waiting: Line[] = [];
   #waitingBytes = 0;
   #isEnded = false;
   #untold: unknown;
-  #requestMaxBytes = requestMaxBytes;
 
   constructor(
     client: HttpClient,
@@ -91,13 +88,12 @@ export class LineSender {
   }
 
   /** Waits for lines and gives as many as one request takes; none at the end of the input. */
-  async #next(): Promise<Line[]> {
+  async #next(): Promise<readonly Line[]> {
     while (this.#waiting.length === 0 && !this.#isEnded) {
       await this.#news.wait(this.#news.count, never);
     }
-    const count = countOf(this.#waiting, this.#requestMaxBytes);
-    const lines = this.#waiting.slice(0, count);
-    this.#waiting = this.#waiting.slice(count);
+    const lines = this.#size.take(this.#waiting);
+    this.#waiting = this.#waiting.slice(lines.length);
     for (const { bytes } of lines) this.#waitingBytes -= bytes;
     this.#room.give();
     return lines;
@@ -110,12 +106,16 @@ export class LineSender {
     let mayBeStored = false;
     for (let failures = 0; left.length > 0;) {
       if (failures > 0) await sleep(retryDelayMs);
-      const part = left.slice(0, countOf(left, this.#requestMaxBytes));
+      const part = this.#size.take(left);
+      const sentAt = performance.now();
       const { unsettled, error } = await this.#sendOnce(part);
       left = [...unsettled, ...left.slice(part.length)];
-      if (!error) continue;
+      if (!error) {
+        this.#size.noteAnswered(part, performance.now() - sentAt);
+        continue;
+      }
       if (error.code === 'too_large') {
-        left = await this.#makeSmaller(left, part.length, error);
+        left = await this.#makeSmaller(left, part, error);
         continue;
       }
       failures = unsettled.length < part.length ? 1 : failures + 1;
@@ -131,12 +131,11 @@ export class LineSender {
   /** A service on the way takes less than this; where it is one line, that line is refused. */
   async #makeSmaller(
     left: readonly Line[],
-    count: number,
+    part: readonly Line[],
     error: MlogError,
   ): Promise<readonly Line[]> {
-    if (count > 1) {
-      const bytes = left.slice(0, count).reduce((sum, line) => sum + line.bytes, 0);
-      this.#requestMaxBytes = Math.ceil(bytes / 2);
+    if (part.length > 1) {
+      this.#size.noteTooLarge(part);
       return left;
     }
     const { line, id } = left[0]!;
@@ -228,18 +227,6 @@ function parseAnswer(text: string): Partial<Answer> {
   } catch {
     return {};
   }
-}
-
-/** How many of the first lines one request takes: at least one. */
-function countOf(lines: readonly Line[], maxBytes: number): number {
-  let bytes = 0;
-  let count = 0;
-  while (count < Math.min(lines.length, requestMaxCount)) {
-    bytes += lines[count]!.bytes;
-    if (bytes > maxBytes && count > 0) break;
-    count += 1;
-  }
-  return count;
 }
 
 /** Says whether a whole request was refused, so that nothing of it is stored. */
