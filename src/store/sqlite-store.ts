@@ -176,7 +176,7 @@ export class SqliteStore {
       const result = change();
       this.#commit.run();
       // Not a second later: what is acknowledged has to be in the file that the next start finds.
-      this.#files.check();
+      this.#files.checkAfterChange();
       this.#logBytes += commitBytes;
       return result;
     } catch (error) {
