@@ -14,10 +14,9 @@ export interface Appender {
   close(): void;
 }
 
-/** Makes an appender, which opens a stream when there is something to append. */
+/** Makes an appender, which opens a stream when no open one has room for another group. */
 export function createAppender(client: GrpcClient): Appender {
   const streams = new Set<AppendStream>();
-  let current: AppendStream | undefined;
 
   function openStream(): AppendStream {
     const stream = new AppendStream(client, () => streams.delete(stream));
@@ -25,13 +24,21 @@ export function createAppender(client: GrpcClient): Appender {
     return stream;
   }
 
+  /** A stream stays open until it fails, so one with room is used before another one is opened. */
+  function findStream(): AppendStream {
+    for (const stream of streams) if (stream.hasRoom) return stream;
+    return openStream();
+  }
+
   async function appendAlone(
     messages: readonly Message[],
     deadline: number,
   ): Promise<AppendResult[]> {
     const stream = openStream();
+    const appended = stream.append(messages, deadline);
+    stream.retire();
     try {
-      return await stream.append(messages, deadline);
+      return await appended;
     } catch (error) {
       throw stream.status && isUnread(stream.status) ? unreadError(client.url) : error;
     } finally {
@@ -43,8 +50,7 @@ export function createAppender(client: GrpcClient): Appender {
     messages: readonly Message[],
     deadline = performance.now() + client.timeoutMs,
   ): Promise<AppendResult[]> {
-    if (!current?.hasRoom) current = openStream();
-    const stream = current;
+    const stream = findStream();
     try {
       return await stream.append(messages, deadline);
     } catch (error) {
@@ -123,6 +129,11 @@ class AppendStream {
         if (this.#isOpen) this.#lastWritten = group;
       });
     });
+  }
+
+  /** Takes no other group from now on; the stream ends after its last answer. */
+  retire(): void {
+    this.#isRetired = true;
   }
 
   cancel(): void {

@@ -87,6 +87,15 @@ describe('groups sent to a service that leaves some without an answer', () => {
     expect(streams).toBe(3);
     await outcomes;
   });
+
+  it('are sent again and again on the streams there are', async () => {
+    const appendMany = () => Promise.all(Array.from({ length: 17 }, () => append('slow')));
+    const first = appendMany();
+    release();
+    await first;
+    for (let round = 0; round < 3; round += 1) await appendMany();
+    expect(streams).toBe(2);
+  });
 });
 
 /** A stream whose writes go on when the test says so. */
