@@ -16,6 +16,8 @@ export class Removal {
   #firstSeq: number;
   #keptFrom: number;
   #reason: Removed['reason'] = 'count';
+  /** Where the next look begins, when all entries of the one before were of the future. */
+  #lookFrom = 0;
 
   constructor(database: Database, firstSeq: number) {
     this.#removeBefore = database.prepare('DELETE FROM entry WHERE seq < ?');
@@ -79,11 +81,12 @@ export class Removal {
    * that was wrong, goes with the next one that is too old.
    */
   #findYoung(lastSeq: number, { oldest, now }: Age): number {
-    const from = this.#keptFrom;
+    const from = Math.max(this.#keptFrom, this.#lookFrom);
     const end = Math.min(from + lookMaxCount, lastSeq + 1);
     const young = this.#firstYoung.get(from, end, oldest, now) as { seq: number } | undefined;
     const old = this.#lastOld.get(from, young?.seq ?? end, oldest) as { seq: number } | undefined;
-    return old ? old.seq + 1 : from;
+    this.#lookFrom = young || old || end > lastSeq ? 0 : end;
+    return old ? old.seq + 1 : this.#keptFrom;
   }
 
   /** The time of an entry, undefined where it is not there. */

@@ -114,6 +114,17 @@ describe('the retention of a store', () => {
     expect(keptOf([future, future, old, old, future, now])).toEqual([5, 6]);
   });
 
+  it('looks behind any number of entries of the future for what is too old', () => {
+    vi.setSystemTime(future);
+    for (let first = 1; first < 60_000; first += 1_000) append(first, first + 999);
+    vi.setSystemTime(now);
+    append(60_001, 60_002);
+    vi.setSystemTime(now + 2 * hour);
+    append(60_003, 60_003);
+    for (let count = 0; count < 3; count += 1) retain({ oldest: Date.now() - hour });
+    expect(store.head()).toMatchObject({ firstSeq: 60_003, lastSeq: 60_003 });
+  });
+
   it('keeps the newest entry whatever its age, for the place of the next one', () => {
     vi.setSystemTime(0);
     append(1, 5);
