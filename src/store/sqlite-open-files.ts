@@ -8,6 +8,9 @@ interface Identity {
   readonly ino: bigint;
 }
 
+/** No file system has a coarser clock than FAT, which counts in steps of 2 s. Most have 1 to 10 ms. */
+const tickMaxMs = 2_000;
+
 /** The file of an open store, or its log, is no more at its path: nothing can be kept any longer. */
 export class LostFileError extends MlogError {
   constructor(message: string, hint: string) {
@@ -45,7 +48,8 @@ export class OpenFiles {
     const { ctimeNs } = fstatSync(this.#folder, statOptions);
     if (ctimeNs === this.#changedAt) return;
     this.check();
-    this.#changedAt = ctimeNs;
+    // Another change within the same tick would leave the time as it is.
+    if (Date.now() - Number(ctimeNs / 1_000_000n) > tickMaxMs) this.#changedAt = ctimeNs;
   }
 
   /**

@@ -1,12 +1,34 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  type BigIntStats,
+  type StatOptions,
+} from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MlogError } from '../../src/errors.ts';
 import type { Store } from '../../src/journal/journal.ts';
+import { OpenFiles } from '../../src/store/sqlite-open-files.ts';
 import { openSqliteJournal, verifySqliteStore } from '../../src/store/sqlite.ts';
 import { message, readAll } from '../contract/journal-contract.ts';
 import { temporaryFolder } from '../support/folder.ts';
+
+// The times of a folder as most kernels tell them, in ticks; the newest ones are exact.
+vi.mock('node:fs', async (importOriginal) => {
+  const fs = await importOriginal<typeof import('node:fs')>();
+  const tickNs = 10_000_000n;
+  function fstatSync(file: number, options: StatOptions & { bigint: true }): BigIntStats {
+    const found = fs.fstatSync(file, options);
+    return Object.assign(found, { ctimeNs: (found.ctimeNs / tickNs) * tickNs });
+  }
+  return { ...fs, fstatSync };
+});
 
 describe('the files of an open store', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -54,6 +76,17 @@ describe('the files of an open store', () => {
       await expect(journal.head()).rejects.toMatchObject(unavailable);
     },
   );
+
+  it('are looked for after two changes that came within one tick of the clock', () => {
+    for (let round = 0; round < 5; round += 1) {
+      const files = new OpenFiles(path);
+      writeFileSync(other(), '');
+      files.checkAfterChange();
+      renameSync(path, `${path}.moved`);
+      expect(() => files.checkAfterChange()).toThrow('mlog.db was removed');
+      renameSync(`${path}.moved`, path);
+    }
+  });
 
   it.each([fileTroubles[0]!, logTroubles[0]!])(
     'are looked for once a second while nothing is stored: %s, %s',
