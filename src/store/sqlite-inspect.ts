@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { MlogError } from '../errors.ts';
 import { askOnce, openDatabase, openImmutable, type Database } from './sqlite-driver.ts';
@@ -21,7 +21,7 @@ export interface Inspection {
  */
 export async function inspectStore(path: string): Promise<Inspection> {
   await checkPresence(path);
-  const hasLog = existsSync(`${path}-wal`);
+  const hasLog = isLogThere(path);
   // First with the lock: where a service has the store open, the file alone changes while it is read.
   const together = hasLog ? await readWithLog(path) : undefined;
   const alone = await look(() => openImmutable(path), readState);
@@ -35,10 +35,15 @@ export async function inspectStore(path: string): Promise<Inspection> {
   return { hasLog, fileToken: alone.log, state };
 }
 
+/** Says whether there is a log; SQLite makes an empty one in the place of one that was removed. */
+export function isLogThere(path: string): boolean {
+  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
 /** Says what is missing of a store, by what it tells of itself; undefined where nothing is. */
 export function findLostLog(path: string, { hasLog, state }: Inspection): string | undefined {
   if (hasLog || state.needs_log === 0) return undefined;
-  return `The store ${path} was not closed, and its -wal file is gone; messages may be with it.`;
+  return `The store ${path} was not closed, and its -wal file is gone or empty; messages may be with it.`;
 }
 
 /** Reads by a connection that leaves file and log as they are: one that writes would merge them. */

@@ -10,7 +10,7 @@ import {
   type Database,
 } from './sqlite-driver.ts';
 import { busyError, toOpenError, unreadableError } from './sqlite-errors.ts';
-import { findLostLog, inspectStore } from './sqlite-inspect.ts';
+import { findLostLog, inspectStore, isLogThere } from './sqlite-inspect.ts';
 import { realPathOf } from './sqlite-path.ts';
 import { sumOf, type Row } from './sqlite-pages.ts';
 
@@ -81,7 +81,7 @@ async function openToVerify(path: string): Promise<OpenedToVerify> {
 /** What changes when a process opens the store, writes to it, or replaces it. */
 function fingerprintOf(path: string): unknown {
   const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
-  return { dev, ino, size, mtimeNs, hasLog: existsSync(`${path}-wal`) };
+  return { dev, ino, size, mtimeNs, hasLog: isLogThere(path) };
 }
 
 function toVerifyError(error: unknown, path: string): MlogError {

@@ -117,6 +117,22 @@ describe('the log of a store', () => {
   }
 });
 
+describe('a log that is empty', () => {
+  it('is told of as a missing one, by the check and by the start', async () => {
+    const journal = await openSqliteJournal(path);
+    await journal.append([message('a')]);
+    const { file } = take();
+    await journal.close();
+    place({ file, log: Buffer.alloc(0) });
+    const missing = expect.stringContaining('messages may be');
+    expect((await verifySqliteStore(path)).problems).toEqual([missing]);
+    const warnings: string[] = [];
+    const again = await openSqliteJournal(path, { onWarning: (text) => warnings.push(text) });
+    expect(warnings).toEqual([missing]);
+    await again.close();
+  });
+});
+
 describe('a log that does not belong to the file', () => {
   let open: { readonly journal: Awaited<ReturnType<typeof openSqliteJournal>> };
   let count = 0;

@@ -131,6 +131,10 @@ export const damages: readonly Damage[] = [
     onDatabase((bytes, random) => Buffer.concat([bytes, noise(random, 5000)])),
   ),
   damage('killed', 'no log after a kill', 'database', ({ database }) => ({ database })),
+  damage('killed', 'an empty log after a kill', 'database', ({ database }) => ({
+    database,
+    log: Buffer.alloc(0),
+  })),
   damage('killed', 'a log alone', 'refused', ({ log }) => ({ log })),
   damage('killed', 'an older copy beside a newer log', 'refused', ({ log }, _, { older }) => ({
     ...older,
