@@ -10,11 +10,16 @@ export function goneError(after: number, firstSeq: number): MlogError {
 }
 
 /**
- * Throws `gone` where somebody asks for a journal by its id and this is another one. One that is
- * empty, as of a service which tells no id, is not known and cannot be compared.
+ * Says whether a journal is another one than somebody asks for by its id. An id that is empty, as of
+ * a service which tells none, is not known and cannot be compared.
  */
+export function isOtherJournal(asked: string | undefined, journal: string): boolean {
+  return Boolean(asked) && journal !== '' && asked !== journal;
+}
+
+/** Throws `gone` where somebody asks for a journal by its id and this is another one. */
 export function checkJournal(asked: string | undefined, journal: string): void {
-  if (!asked || journal === '' || asked === journal) return;
+  if (!isOtherJournal(asked, journal)) return;
   throw new MlogError('gone', `This is journal ${journal}; the position belongs to ${asked}.`, {
     hint: 'Another store has taken the place of that one. Read this journal from its beginning.',
     details: { journal },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
 import { byteCount, type Entry } from '../message.ts';
 import { firstPart } from './cut.ts';
-import { checkJournal } from './gone.ts';
+import { checkJournal, isOtherJournal } from './gone.ts';
 import type { FollowRange, Head, Journal } from './journal.ts';
 import { createNotice } from './notice.ts';
 import { Place, placeAtEnd } from './place.ts';
@@ -34,28 +34,30 @@ export function withTail(
   onOutage: (error: MlogError) => void = () => {},
 ): Journal {
   const notice = createNotice();
-  let followers = 0;
-  let shared: SharedTail | undefined;
+  /** One, unless another journal has come in the place of the one that some still wait for. */
+  const tails = new Set<SharedTail>();
 
-  function join(): SharedTail {
-    followers += 1;
-    if (!shared || shared.failure) {
-      shared = new SharedTail(journal, () => notice.give(), onOutage);
+  function join(asked: string | undefined): SharedTail {
+    let tail = [...tails].find((one) => one.isOf(asked));
+    if (!tail) {
+      tail = new SharedTail(journal, () => notice.give(), onOutage);
+      tails.add(tail);
     }
-    return shared;
+    tail.followers += 1;
+    return tail;
   }
 
-  function leave(): void {
-    followers -= 1;
-    if (followers > 0) return;
-    shared?.end();
-    shared = undefined;
+  function leave(tail: SharedTail): void {
+    tail.followers -= 1;
+    if (tail.followers > 0) return;
+    tail.end();
+    tails.delete(tail);
   }
 
   return {
     ...journal,
     async *follow({ after, signal, journal: asked }: FollowRange) {
-      const tail = join();
+      const tail = join(asked);
       try {
         const head = await tail.begun;
         checkJournal(asked, head.journal);
@@ -85,11 +87,11 @@ export function withTail(
           }
         }
       } finally {
-        leave();
+        leave(tail);
       }
     },
     async close() {
-      shared?.end();
+      for (const tail of tails) tail.end();
       await journal.close();
     },
   };
@@ -106,6 +108,8 @@ class SharedTail {
   /** The entries begin behind this `seq` and have no gap, so a position gives the index. */
   after = Infinity;
   failure: MlogError | undefined;
+  followers = 0;
+  #id = '';
   readonly #journal: Journal;
   readonly #onChange: () => void;
   readonly #onOutage: (error: MlogError) => void;
@@ -120,10 +124,16 @@ class SharedTail {
     this.begun = this.#begin();
   }
 
+  /** Says whether the tail goes on and may be that of the journal somebody asks for. */
+  isOf(asked: string | undefined): boolean {
+    return !this.failure && !isOtherJournal(asked, this.#id);
+  }
+
   async #begin(): Promise<Head> {
     try {
       const head = await this.#journal.head();
       this.after = head.lastSeq;
+      this.#id = head.journal;
       const place = await placeAtEnd(this.#journal, head);
       void this.#run(place, head);
       return head;

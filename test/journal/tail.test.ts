@@ -182,6 +182,29 @@ describe('withTail', () => {
     expect(follower.seqs()).toEqual(seqsFrom(1, 5));
   });
 
+  it('follows the journal that is asked for, though the one before is still waited for', async () => {
+    let now = below.journal;
+    const swapped = withTail({
+      ...below.journal,
+      head: () => now.head(),
+      follow: (range) => now.follow(range),
+    });
+    const before = startFollower(swapped);
+    followers.push(before);
+    await append(1);
+    await before.got(1);
+    now = openMemoryJournal();
+    const { journal: id } = await now.head();
+    const pages = swapped.follow({ after: 0, signal: new AbortController().signal, journal: id });
+    const next = pages[Symbol.asyncIterator]().next();
+    await append(1, now);
+    expect((await next).value).toMatchObject([{ seq: 1, id: 'm-2' }]);
+    await append(1);
+    await before.got(2);
+    await swapped.close();
+    await expect(before.ended).resolves.toMatchObject({ code: 'closed' });
+  });
+
   it.each([goneError(3, 9), new MlogError('data_loss', 'Entry 12 is damaged.')])(
     'tells all followers what cannot be taken up again: $code',
     async (failure) => {
