@@ -57,11 +57,6 @@ export function openGrpcClient(url: string, timeoutMs: number): GrpcClient {
     timeoutMs,
     call: (path, request) =>
       new Promise((resolve, reject) => {
-        // A deadline of grpc-js is a time of day, which a change of the clock moves.
-        const timer = setTimeout(() => {
-          reject(silentError(url));
-          call.cancel();
-        }, timeoutMs);
         const call = client.makeUnaryRequest<Buffer, Buffer>(
           path,
           asBytes,
@@ -73,6 +68,12 @@ export function openGrpcClient(url: string, timeoutMs: number): GrpcClient {
             else resolve(reply!);
           },
         );
+        // A deadline of grpc-js is a time of day, which a change of the clock moves. Set only now: a
+        // client that is closed throws above.
+        const timer = setTimeout(() => {
+          reject(silentError(url));
+          call.cancel();
+        }, timeoutMs);
       }),
     async *read(path, request, signal) {
       if (signal?.aborted) return;

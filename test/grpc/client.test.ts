@@ -1,5 +1,5 @@
 import { once, setMaxListeners } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openGrpcClient, type GrpcClient } from '../../src/grpc/client.ts';
 import type { Methods } from '../../src/grpc/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
@@ -40,6 +40,18 @@ describe('a gRPC client', () => {
   afterEach(async () => {
     client.close();
     await close();
+  });
+
+  it('refuses a call once it is closed, and leaves no timer behind', async () => {
+    const closed = openGrpcClient(client.url, 2_000);
+    closed.close();
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      await expect(closed.call('/x/Echo', Buffer.alloc(0))).rejects.toThrow('shut down');
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('has its calls answered while more readers are slow than a connection has room for', async () => {
