@@ -132,16 +132,16 @@ export class OpenCall {
   }
 
   /** Ends the call with an error. */
-  refuse(error: MlogError): void {
+  refuse(error: MlogError, code = statuses[error.grpcStatus]): void {
     const { path, logger } = this.#options;
-    this.#base.sendStatus(tellRefusal(error, path, logger));
+    // The piece that has just arrived may complete a message, which would be answered all the same.
+    this.#base.decoder = discarding;
+    this.#base.sendStatus({ ...tellRefusal(error, path, logger), code });
   }
 
   /** Ends the call since too much has arrived, over all, that nobody has taken yet. */
   refuseExcess(error: MlogError): void {
-    const { path, logger } = this.#options;
-    const status = tellRefusal(error, path, logger);
-    this.#base.sendStatus({ ...status, code: statuses.RESOURCE_EXHAUSTED });
+    this.refuse(error, statuses.RESOURCE_EXHAUSTED);
   }
 
   /** Notes that a status ends the call; the client may still be sending, or not be reading. */

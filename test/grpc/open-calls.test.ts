@@ -122,6 +122,24 @@ describe('the open calls of a gRPC server', () => {
     expect(answered).toBe(2);
   });
 
+  it('never answer a message that they refuse, though it is whole', async () => {
+    for (const size of [68_000, 70_000]) {
+      const beside = openSession();
+      const stream = open('/x/Each', beside);
+      begin(stream, 10);
+      await once(stream, 'response');
+      answered = 0;
+      const partial = Array.from({ length: 2 }, () => open('/x/Each', beside));
+      for (const one of partial) begin(one, 300_000, 240_000);
+      for (const one of partial) await new Promise((resolve) => one.write('x', resolve));
+      const ended = endOf(stream);
+      begin(stream, size);
+      stream.end();
+      const { code } = await ended;
+      expect([code, answered]).toEqual(size === 68_000 ? ['undefined', 1] : ['overloaded', 0]);
+    }
+  });
+
   it('count a compressed message as what it may become', async () => {
     const streams = Array.from({ length: 3 }, () => open('/x/One'));
     for (const stream of streams) begin(stream, 2_000, 2_000, 1);
