@@ -92,9 +92,8 @@ export function startRetention(
     return new AgeClock(retainAge, newestAt, (warning) => onWarning?.(warning));
   }
 
-  async function removeSome(): Promise<void> {
+  async function removeSome(removed: Removed[]): Promise<void> {
     const age = clock?.look();
-    const removed: Removed[] = [];
     for (let hasMore = true; hasMore;) {
       const swept = await thread.call<Swept>({
         verb: 'retain',
@@ -106,8 +105,6 @@ export function startRetention(
       clock ??= openClock(swept.newestAt);
       if (swept.removed) removed.push(swept.removed);
     }
-    const [first, last] = [removed.at(0), removed.at(-1)];
-    if (first && last) onNotice?.(toNotice(first.firstSeq, last.lastSeq, last.reason));
   }
 
   function toNotice(firstSeq: number, lastSeq: number, reason: Removed['reason']): string {
@@ -123,7 +120,10 @@ export function startRetention(
     if (isRunning) return;
     isRunning = true;
     // A full disk: next time again. Of what is worse the store tells by itself.
-    await removeSome().catch(() => {});
+    const removed: Removed[] = [];
+    await removeSome(removed).catch(() => {});
+    const [first, last] = [removed.at(0), removed.at(-1)];
+    if (first && last) onNotice?.(toNotice(first.firstSeq, last.lastSeq, last.reason));
     isRunning = false;
   }
 

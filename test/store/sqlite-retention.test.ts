@@ -5,7 +5,7 @@ import type { Journal, Store } from '../../src/journal/journal.ts';
 import { selectEntries } from '../../src/journal/select.ts';
 import type { Entry } from '../../src/message.ts';
 import { openStoreFile, type OpenedStore } from '../../src/store/sqlite-file.ts';
-import { Readers, type Retention } from '../../src/store/sqlite-retention.ts';
+import { Readers, startRetention, type Retention } from '../../src/store/sqlite-retention.ts';
 import { SqliteStore } from '../../src/store/sqlite-store.ts';
 import { packMessages } from '../../src/store/sqlite-wire.ts';
 import {
@@ -373,6 +373,30 @@ describe.concurrent('a journal with retention', () => {
       } while (found.some((entry) => entry !== undefined));
       expect(await kept.journal.head()).toMatchObject({ firstSeq: 30_000, lastSeq: 30_000 });
     }));
+});
+
+describe('a sweep that breaks off', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('tells what it has removed until then', async () => {
+    vi.useFakeTimers();
+    const removed = { firstSeq: 1, lastSeq: 1_000, reason: 'count' };
+    let calls = 0;
+    // eslint-disable-next-line typescript/require-await
+    async function call<Result>(): Promise<Result> {
+      calls += 1;
+      if (calls > 1) throw new Error('The disk is full.');
+      return { hasMore: true, removed, newestAt: 0 } as Result;
+    }
+    const notices: string[] = [];
+    const onNotice = (notice: string) => notices.push(notice);
+    const retention = startRetention({ call }, new Readers(), { retainMessages: 5, onNotice });
+    await vi.advanceTimersByTimeAsync(1_000);
+    clearInterval(retention);
+    expect(notices).toEqual(['Removed 1000 messages, 1 to 1000: too many']);
+  });
 });
 
 describe('the readers of a store', () => {
