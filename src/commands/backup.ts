@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { readSettings } from '../config.ts';
 import { MlogError, toMlogError } from '../errors.ts';
 import { createReader } from '../http/ndjson-client.ts';
@@ -8,6 +8,7 @@ import { endOfCopy } from '../journal/place.ts';
 import { resumed } from '../journal/resume.ts';
 import { toVisible } from '../observe/visible.ts';
 import { parseStorePath } from '../setting-kinds.ts';
+import { checkNoLoneLog, syncFolder } from '../store/sqlite-create.ts';
 import { openSqliteJournal } from '../store/sqlite.ts';
 import { patience, withFacade } from './facade-client.ts';
 import { print, printJson } from './print.ts';
@@ -21,9 +22,14 @@ export async function backup(file: string, options: { readonly json?: boolean })
   const path = toPath(file);
   await withFacade(settings, async (client) => {
     // A first copy gets its name when it is whole; one that ends early never looks like a backup.
-    const draft = existsSync(path) ? path : `${path}.incomplete`;
+    const isFirst = !existsSync(path);
+    if (isFirst) checkNoLoneLog(path);
+    const draft = isFirst ? `${path}.incomplete` : path;
     const report = await copyInto(draft, createReader(client, '/'));
-    if (draft !== path) await rename(draft, path);
+    if (isFirst) {
+      await rename(draft, path);
+      await syncFolder(dirname(path));
+    }
     const messages = report.lastSeq - report.firstSeq + 1;
     const line = `${messages} messages in ${path}, ${report.copied} of them new`;
     await (options.json ? printJson({ path, ...report }) : print(`${toVisible(line)}\n`));

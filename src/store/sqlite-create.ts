@@ -11,11 +11,7 @@ import { upgradeSchema } from './sqlite-schema.ts';
  * synced. So whatever lies at the path of a store is a store: nothing there is ever "not yet".
  */
 export async function createStoreFile(path: string): Promise<void> {
-  if (existsSync(`${path}-wal`)) {
-    throw new MlogError('failed_precondition', `The store ${path} is gone, its -wal file is not.`, {
-      hint: 'Put the file back, or move the -wal file away to begin an empty store.',
-    });
-  }
+  checkNoLoneLog(path);
   await makeFolder(dirname(path));
   // Not by the process id: in a container it is the same at every start, as a leftover's was.
   const draft = `${path}.${randomUUID()}.new`;
@@ -33,6 +29,14 @@ export async function createStoreFile(path: string): Promise<void> {
     await rm(draft, { force: true });
   }
   await syncFolder(dirname(path));
+}
+
+/** Throws `failed_precondition` where a log lies at a path at which there is to be a new store. */
+export function checkNoLoneLog(path: string): void {
+  if (!existsSync(`${path}-wal`)) return;
+  throw new MlogError('failed_precondition', `The store ${path} is gone, its -wal file is not.`, {
+    hint: 'Put the file back, or move the -wal file away to begin a new store.',
+  });
 }
 
 /** Gives a finished draft its name, never over a file that is there. */

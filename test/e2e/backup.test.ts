@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { openImmutable } from '../../src/store/sqlite-driver.ts';
@@ -41,6 +41,16 @@ test('a backup copies every entry as it is, and the next one only what is new', 
   const entries = await entriesOfCopy();
   expect(entries).toStrictEqual(await readEntries(logging.url));
   expect(entries.map(({ txt }) => txt)).toStrictEqual([...oddTexts, 'later']);
+});
+
+test('a backup is not made beside the log of another file, which could not be opened then', async () => {
+  const { facade } = await sandbox.serveAll();
+  await postForm(facade.url, { txt: 'a' });
+  writeFileSync(`${copy}-wal`, 'a log');
+  const run = await sandbox.run(['backup', copy, '--url', facade.url]);
+  expect(run).toMatchObject({ code: 1, stdout: '' });
+  expect(run.stderr).toContain(`${copy} is gone, its -wal file is not.`);
+  expect(existsSync(copy)).toBe(false);
 });
 
 test('a backup of one journal is left as it is when another one is to be copied', async () => {
