@@ -6,6 +6,8 @@ const accessHint =
   'A service needs a file where this user may write, as --store file:./mlog.db. ' +
   '`mlog verify` needs to read it alone.';
 
+const fullHint = 'Free some space on its disk, then run the same command again.';
+
 /** Says what kept a store from being opened, and what to do. */
 export function toOpenError(error: unknown, path: string): MlogError {
   if (error instanceof MlogError) return error;
@@ -19,9 +21,8 @@ export function toOpenError(error: unknown, path: string): MlogError {
     return damagedError(path, 'its content does not fit together', error);
   }
   const reason = error instanceof Error ? error.message : String(error);
-  const isAccess = isAccessError(error);
   return new MlogError('failed_precondition', `The store ${path} cannot be opened: ${reason}.`, {
-    ...(isAccess && { hint: accessHint }),
+    hint: hintOf(error),
     cause: error,
   });
 }
@@ -68,6 +69,12 @@ export function unreadableError(error: unknown, path: string): MlogError {
       cause: error,
     },
   );
+}
+
+function hintOf(error: unknown): string | undefined {
+  if (isAccessError(error)) return accessHint;
+  const isFull = resultCode(error) === resultCodes.full || hasErrno(error, 'ENOSPC', 'EDQUOT');
+  return isFull ? fullHint : undefined;
 }
 
 function isAccessError(error: unknown): boolean {

@@ -51,6 +51,20 @@ describe.skipIf(!canMount && !process.env['CI'])('a store on a full disk', () =>
     expect(existsSync(`${path}-wal`)).toBe(false);
   });
 
+  it('is not converted, says why, and is once there is space', async () => {
+    copyFileSync(join(import.meta.dirname, 'schema-1', 'closed.db'), path);
+    fill();
+    await expect(openSqliteJournal(path)).rejects.toMatchObject({
+      code: 'failed_precondition',
+      message: expect.stringContaining('disk is full'),
+      hint: expect.stringContaining('Free some space'),
+    });
+    rmSync(join(folder.path, 'fill'));
+    const journal = await openSqliteJournal(path);
+    expect(await readAll(journal)).toHaveLength(3);
+    await journal.close();
+  });
+
   it('is checked without a byte of space once it was closed', async () => {
     const journal = await openSqliteJournal(path);
     await journal.append([message('a')]);
