@@ -54,29 +54,28 @@ export function createFoundJournal(
     return other === journal ? undefined : other;
   }
 
+  /** Reading is not done once more: whoever reads asks again by itself. */
+  async function* forgetMisfit<Page>(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
+    try {
+      yield* pages;
+    } catch (error) {
+      if (isMisfit(error)) forget();
+      throw error;
+    }
+  }
+
   return {
     takesMany: () => (found ? takesMany(found) : findOnce().then(takesMany, rethrowUnsent)),
     append: (messages) => gate.pass(() => withFound((journal) => journal.append(messages))),
     async *read(range) {
       gate.check();
-      const journal = found ?? (await findOnce());
-      try {
-        yield* journal.read(range);
-      } catch (error) {
-        if (isMisfit(error)) forget();
-        throw error;
-      }
+      yield* forgetMisfit((found ?? (await findOnce())).read(range));
     },
     async *follow(range) {
       gate.check();
       const journal = found ?? (await findOnce());
       const signal = AbortSignal.any([range.signal, closing.signal]);
-      try {
-        yield* journal.follow({ ...range, signal });
-      } catch (error) {
-        if (isMisfit(error)) forget();
-        throw error;
-      }
+      yield* forgetMisfit(journal.follow({ ...range, signal }));
     },
     get: (id) => gate.pass(() => withFound((journal) => journal.get(id))),
     head: () => gate.pass(() => withFound((journal) => journal.head())),
