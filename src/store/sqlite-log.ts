@@ -11,6 +11,9 @@ import { schemaVersion, type State } from './sqlite-schema.ts';
  * 2. The old log is merged: the file bears the token of the next log, and says that it needs it.
  * 3. The new log begins with its own token, and with the answer that the file does not need it.
  *
+ * The row that all this stands in keeps its size, and so its place within one sector: a power cut in
+ * the middle of a merge leaves the old one or the new one.
+ *
  * So a file that is read without its log tells that messages may be missing, and whoever merges the
  * log in SQLite's own way merges the answer as well.
  */
@@ -46,7 +49,7 @@ export class StoreLog {
       this.#isBegun = unlessFull(() => this.#answer('needs_log = 0')) && wasBegun;
       throw error;
     }
-    this.#answer('needs_log = 0, log_before = NULL');
+    this.#answer('needs_log = 0, log_before = log');
     this.#isBegun = true;
   }
 

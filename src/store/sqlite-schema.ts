@@ -32,7 +32,7 @@ const steps = [
   `ALTER TABLE state ADD COLUMN journal TEXT NOT NULL DEFAULT '';
    ALTER TABLE state ADD COLUMN original TEXT NOT NULL DEFAULT '';
    ALTER TABLE state ADD COLUMN log TEXT NOT NULL DEFAULT '';
-   ALTER TABLE state ADD COLUMN log_before TEXT;`,
+   ALTER TABLE state ADD COLUMN log_before TEXT NOT NULL DEFAULT '';`,
 ];
 
 /** The version of the schema that this mlog writes; it also takes older ones, and no newer one. */
@@ -47,7 +47,10 @@ export function upgradeSchema(database: Database): void {
   if (version === schemaVersion) return;
   database.exec('BEGIN IMMEDIATE');
   for (const step of steps.slice(version)) database.exec(step);
-  database.exec(`UPDATE state SET journal = '${randomUUID()}'`);
+  // An older store has no log that is known by its token.
+  const log = version === 0 ? randomUUID() : '';
+  const tokens = `log = '${log}', log_before = '${log}'`;
+  database.exec(`UPDATE state SET journal = '${randomUUID()}', ${tokens}`);
   database.exec(`PRAGMA user_version = ${schemaVersion}`);
   database.exec('COMMIT');
 }
@@ -65,15 +68,15 @@ export interface State {
   readonly journal: string;
   /** The id of the journal that this store is a copy of; empty where none was recorded. */
   readonly original: string;
-  /** The token of the log that belongs to the file; empty until the first one has begun. */
+  /** The token of the log that belongs to the file; empty in a store of version 1. */
   readonly log: string;
-  /** In a log: the token that the file may still bear; null where it bears that of the log. */
-  readonly log_before: string | null;
+  /** In a log: the token that the file may still bear. */
+  readonly log_before: string;
 }
 
 /** Reads what a store tells of itself. */
 export function readState(database: Database): State {
-  const known = { needs_log: 0, journal: '', original: '', log: '', log_before: null };
+  const known = { needs_log: 0, journal: '', original: '', log: '', log_before: '' };
   const names = versionOf(database) < 2 ? ['needs_log'] : Object.keys(known);
   const pairs = names.map((name) => `'${name}', ${name}`).join(', ');
   const row = askOnce(database, `SELECT json_object(${pairs}) FROM state`);

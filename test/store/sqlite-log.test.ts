@@ -22,6 +22,7 @@ import { message, readAll } from '../contract/journal-contract.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const pageBytes = 4_096;
+const sectorBytes = 512;
 
 /** The files of a store, as a killed process would have left them. */
 interface Files {
@@ -289,5 +290,13 @@ function withPartsMerged(
     const file = Buffer.concat([first, files.file.subarray(merged * pageBytes)]);
     return [`${name}, ${merged} of ${pages} pages merged`, { ...files, file }];
   });
-  return [[name, files], ...parts];
+  // A power cut may leave some sectors of each page.
+  const torn = [0, 1].map((parity): [string, Files] => {
+    const file = Buffer.from(next.file);
+    for (let at = parity * sectorBytes; at < files.file.length; at += 2 * sectorBytes) {
+      files.file.copy(file, at, at, at + sectorBytes);
+    }
+    return [`${name}, every other sector merged, from ${1 - parity} on`, { ...files, file }];
+  });
+  return [[name, files], ...parts, ...torn];
 }
