@@ -207,7 +207,7 @@ export const proof: Proof = {
           async function verifyOnly(path) {`,
         },
         // It would be told at once.
-        { find: 'this.#files.check();', replace: '' },
+        { find: 'this.#files.checkAfterChange();', replace: '' },
         { find: 'return opened.files.check();', replace: 'return;' },
       ],
     },

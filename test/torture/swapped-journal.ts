@@ -81,8 +81,8 @@ const sendTo = async (url: string, txt: string, count: number): Promise<void> =>
 /** A journal is known by its length alone. */
 export const unknownJournal: readonly Patch[] = [
   {
-    find: 'if (!asked || journal === "" || asked === journal) return;',
-    replace: 'return;',
+    find: 'return Boolean(asked) && journal !== "" && asked !== journal;',
+    replace: 'return false;',
     times: 2,
   },
   { find: 'if (!isSame) throw replacedError(this.seq);', replace: '' },
