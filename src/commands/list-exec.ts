@@ -75,8 +75,9 @@ function run(command: string, input: string): Promise<string | undefined> {
       if (code === 0) resolve(undefined);
       else resolve(code === null ? `was ended by ${signal}` : `ended with ${code}`);
     });
-    // It may end without having read its input; its exit code tells what that means.
-    child.stdin.on('error', () => {}).end(input);
+    // Where there are no more descriptors, the child has no stdin. One that has may end without
+    // having read it; its exit code tells what that means.
+    child.once('spawn', () => child.stdin.on('error', () => {}).end(input));
   });
 }
 
