@@ -1,10 +1,11 @@
 import { constants, existsSync } from 'node:fs';
 import { access, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { createStoreFile, removeDrafts, syncFile, syncFolder } from './sqlite-create.ts';
 import { busyError, toOpenError } from './sqlite-errors.ts';
-import { openDatabase, type Database } from './sqlite-driver.ts';
+import { openDatabase, resultCode, resultCodes, type Database } from './sqlite-driver.ts';
 import { findLostLog, inspectStore, type Inspection } from './sqlite-inspect.ts';
 import { StoreLog, unlessFull } from './sqlite-log.ts';
 import { OpenFiles } from './sqlite-open-files.ts';
@@ -31,8 +32,7 @@ export async function openStoreFile(path: string): Promise<OpenedStore> {
     if (!existsSync(path)) await createStoreFile(path);
     // SQLite would open it for reading alone, and then fail at the lock with an I/O error.
     await access(path, constants.W_OK);
-    const { database, inspection } = await openInspected(path);
-    configure(database);
+    const { database, inspection } = await openWhenFree(path);
     // With the lock no other process uses it, and this one does without.
     await rm(`${path}-shm`, { force: true });
     await removeDrafts(path).catch(() => {});
@@ -46,6 +46,25 @@ export async function openStoreFile(path: string): Promise<OpenedStore> {
     return { database, log, files, warning: findLostLog(path, inspection) };
   } catch (error) {
     throw toOpenError(error, path);
+  }
+}
+
+/**
+ * Of two processes that start at the same moment each may find the lock with the other, which only
+ * looks at the store, or reads a new one before it writes. Each tries again after a time of its own, so that one of them gets it.
+ */
+const busyTriesMaxCount = 5;
+const busyPauseMaxMs = 100;
+
+/** Opens a store as `openInspected` does, and waits for a moment where another process has it. */
+async function openWhenFree(path: string): Promise<{ database: Database; inspection: Inspection }> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await openInspected(path);
+    } catch (error) {
+      if (tries === busyTriesMaxCount || resultCode(error) !== resultCodes.busy) throw error;
+      await sleep(Math.random() * busyPauseMaxMs);
+    }
   }
 }
 
@@ -63,9 +82,17 @@ async function openInspected(
     if (existsSync(`${path}-wal`)) await syncFile(`${path}-wal`);
     const inspection = await inspectStore(path);
     const database = await openDatabase(path);
-    // Exclusive before anything else: one owner a store, and no shared-memory file beside it.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE');
-    if (isDeepStrictEqual(readState(database), inspection.state)) return { database, inspection };
+    try {
+      // Exclusive before anything else: one owner a store, and no shared-memory file beside it.
+      database.exec('PRAGMA locking_mode = EXCLUSIVE');
+      if (isDeepStrictEqual(readState(database), inspection.state)) {
+        configure(database);
+        return { database, inspection };
+      }
+    } catch (error) {
+      database.close();
+      throw error;
+    }
     database.close();
   }
   throw busyError(path);
