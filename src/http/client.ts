@@ -195,6 +195,19 @@ interface Controller {
   abort(reason: Error): void;
 }
 
+/** More than the longest problem document. */
+const failureMaxLength = 64 * 1024;
+
+/** Reads a reply that is none of success, but no more of it than a service of mlog would say. */
+export async function readFailure(stream: HttpStream): Promise<HttpReply> {
+  let text = '';
+  for await (const chunk of stream.chunks) {
+    text += chunk;
+    if (text.length > failureMaxLength) break;
+  }
+  return { ...stream, text };
+}
+
 async function* decode(body: Response['body'], url: string): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   try {

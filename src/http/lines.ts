@@ -4,10 +4,10 @@ import { overloadedError } from './body.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
 
 /**
- * Cuts the flowing text of a reply into its lines. A line beyond `lineMaxLength` comes cut one
- * character past it, so memory stays bounded and its reader can see that it is too long. A service
- * ends every line with a newline: text behind the last one means that the reply was cut off, even
- * where the connection looks as if it had ended, and throws `unavailable`.
+ * Cuts the flowing text of a reply into its lines. Throws `unavailable` as soon as a line is longer
+ * than `lineMaxLength`, since such a line may never end. A service ends every line with a newline:
+ * text behind the last one means that the reply was cut off, even where the connection looks as if
+ * it had ended, and throws `unavailable` as well.
  */
 export async function* splitLines(
   chunks: AsyncIterable<string>,
@@ -17,10 +17,17 @@ export async function* splitLines(
   for await (const chunk of chunks) {
     const lines = chunk.split('\n');
     lines[0] = rest + lines[0]!;
-    rest = cut(lines.pop()!, lineMaxLength);
-    if (lines.length > 0) yield lines.map((line) => cut(line, lineMaxLength));
+    if (lines.some(({ length }) => length > lineMaxLength)) throw tooLongLineError(lineMaxLength);
+    rest = lines.pop()!;
+    if (lines.length > 0) yield lines;
   }
   if (rest) throw new MlogError('unavailable', 'The reply broke off in the middle of a line.');
+}
+
+function tooLongLineError(lineMaxLength: number): MlogError {
+  return new MlogError('unavailable', `A line of the reply exceeds ${lineMaxLength} characters.`, {
+    isMisfit: true,
+  });
 }
 
 function cut(line: string, lineMaxLength: number): string {

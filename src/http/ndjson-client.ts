@@ -5,7 +5,7 @@ import { spanOf, type Selected, type Selection } from '../journal/select.ts';
 import { wholePages } from '../journal/whole.ts';
 import type { Entry, Message } from '../message.ts';
 import { heartbeatMaxMs } from '../setting-kinds.ts';
-import type { HttpClient, HttpReply, HttpStream } from './client.ts';
+import { readFailure, type HttpClient, type HttpReply, type HttpStream } from './client.ts';
 import { readEvents } from './events.ts';
 import { mediaTypes, toMessageLine } from './formats.ts';
 import { splitLines } from './lines.ts';
@@ -52,12 +52,7 @@ export function createReader(client: HttpClient, path: string): Pick<Journal, 'h
 
 async function checkStream(stream: HttpStream, type: string): Promise<void> {
   if (stream.status === 200 && stream.header('content-type').startsWith(type)) return;
-  let text = '';
-  for await (const chunk of stream.chunks) {
-    text += chunk;
-    if (text.length > 65_536) break;
-  }
-  throw toMlogReplyError({ ...stream, text });
+  throw toMlogReplyError(await readFailure(stream));
 }
 
 /**
@@ -102,8 +97,6 @@ export function entriesOf(stream: HttpStream, selection: Selection, url: string)
 
 async function* parsePages(stream: HttpStream, url: string): AsyncGenerator<readonly Entry[]> {
   for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
-    // Such a line comes cut, and nothing has entries as long.
-    if (lines.some(({ length }) => length > lineMaxLength)) throw strangeError(url);
     yield lines.map((line) => parseEntry(line, url));
   }
 }
@@ -145,7 +138,12 @@ export async function* followEntries(
 /** Asks a service of mlog where the journal stands that it lists at a path. */
 export async function readHead(client: HttpClient, path: string): Promise<Head> {
   const headers = { accept: mediaTypes.ndjson };
-  const reply = await client.exchange({ method: 'HEAD', path, headers });
+  let reply = await client.exchange({ method: 'HEAD', path, headers });
+  if (reply.status !== 200) {
+    // A reply to HEAD cannot say what is wrong; one to the same question by GET can.
+    const asked = path + toQuery({ limit: 0 });
+    reply = await client.exchange({ method: 'GET', path: asked, headers });
+  }
   const head = toHead(reply);
   if (reply.status !== 200 || !hasSeqs(head)) throw toMlogReplyError(reply);
   return head;

@@ -33,7 +33,9 @@ export function refuseMalformed(
     ? new MlogError('headers_too_large', 'The headers are larger than 16 KiB.')
     : hasErrno(error, 'ERR_HTTP_REQUEST_TIMEOUT')
       ? new MlogError('request_timeout', 'The request did not come in time.')
-      : new MlogError('invalid_argument', 'This is not HTTP.');
+      : hasErrno(error, 'HPE_INVALID_EOF_STATE')
+        ? new MlogError('invalid_argument', 'The connection ended before the request did.')
+        : new MlogError('invalid_argument', 'This is not valid HTTP.');
   const { httpStatus } = refusal;
   const body = toProblem(refusal);
   socket.end(

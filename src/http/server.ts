@@ -94,7 +94,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   server.maxHeadersCount = 0;
   server.on('checkExpectation', (request, response) => {
     const { expect } = request.headers;
-    writeError(request, response, new MlogError('unmet_expectation', `Expected: ${expect}.`));
+    const what = `The expectation ${expect} cannot be met.`;
+    writeError(request, response, new MlogError('unmet_expectation', what));
   });
   const { connectionsMax } = limits;
   const onFull = () => logger.warn(fullText(connectionsMax));

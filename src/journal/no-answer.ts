@@ -8,7 +8,7 @@ export function silentError(url: string, cause?: unknown): MlogError {
 /** The error for an address at which there is no service. */
 export function nobodyError(url: string, cause?: unknown): MlogError {
   return new MlogError('unavailable', `Nothing listens at ${url}.`, {
-    hint: 'Is it started? `mlog serve` starts it. Is that its address?',
+    hint: 'Is it started (`mlog serve`), and is that its address?',
     cause,
   });
 }

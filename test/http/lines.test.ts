@@ -75,12 +75,19 @@ test('text is cut into the same lines however it comes in pieces', async () => {
   );
 });
 
-test('a line that is too long is shown cut, and what is behind it comes too', async () => {
-  const text = `${'x'.repeat(500)}\nshort\n`;
-  expect(await collect(splitLines(inPieces(text, [7, 90, 200]), 10))).toEqual([
-    'x'.repeat(11),
-    'short',
-  ]);
+test('a line that exceeds its limit ends the reading, also where the line has no end', async () => {
+  const tooLong = {
+    code: 'unavailable',
+    message: expect.stringContaining('exceeds 10 ') as string,
+  };
+  const whole = `short\n${'x'.repeat(11)}\nshort\n`;
+  await expect(collect(splitLines(inPieces(whole, []), 10))).rejects.toMatchObject(tooLong);
+  let pieces = 0;
+  async function* endless(): AsyncGenerator<string> {
+    for (; pieces < 100; pieces += 1) yield await Promise.resolve('xxxx');
+  }
+  await expect(collect(splitLines(endless(), 10))).rejects.toMatchObject(tooLong);
+  expect(pieces).toBe(2);
 });
 
 async function* inPieces(text: string, cuts: readonly number[]): AsyncGenerator<string> {

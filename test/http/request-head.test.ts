@@ -1,15 +1,25 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { readBody } from '../../src/http/body.ts';
 import { json } from '../../src/http/reply.ts';
-import type { Server } from '../../src/http/server.ts';
+import type { Handler, Server } from '../../src/http/server.ts';
 import { rawRequest } from '../support/http.ts';
 import { startHttpServer } from '../support/http-server.ts';
 
 describe('the head of a request', () => {
   let server: Server;
+  let reading: Server;
   beforeAll(async () => {
     const handler = () => json(200, 'taken');
     server = await startHttpServer({ '/': { GET: handler, POST: handler } });
-    return () => server.close();
+    const limits = { bodyMaxBytes: 100, bodiesMaxBytes: 400, requestTimeoutMs: 10_000 };
+    const POST: Handler = async ({ raw }) => json(200, (await readBody(raw, limits)).length);
+    reading = await startHttpServer({ '/': { POST } });
+    return async () => {
+      await server.close();
+      await reading.close();
+    };
   });
 
   const ask = (...headers: string[]): Promise<string> =>
@@ -38,6 +48,21 @@ describe('the head of a request', () => {
     ['4..', 'chunks in chunks', ['Host: a', 'Transfer-Encoding: chunked, chunked']],
   ])('is refused with %s for %s', async (status, _, headers) => {
     expect(await ask(...headers)).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*"code":`));
+  });
+
+  it('is told that it is not complete where the client ends the connection in its body', async () => {
+    const body = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf';
+    const socket = connect({ port: Number(new URL(reading.url).port), host: '127.0.0.1' });
+    socket.end(body);
+    expect(await text(socket)).toMatch(
+      /^HTTP\/1.1 400 [^]*The connection ended before the request did\./,
+    );
+  });
+
+  it('is told which expectation cannot be met', async () => {
+    expect(await ask('Host: a', 'Expect: tea')).toMatch(
+      /^HTTP\/1.1 417 [^]*expectation tea cannot/,
+    );
   });
 
   it('may say the same header twice where it is a list, and spell chunked as it likes', async () => {
