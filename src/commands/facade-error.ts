@@ -2,6 +2,13 @@ import { MlogError } from '../errors.ts';
 import type { HttpClient, HttpReply } from '../http/client.ts';
 import { isProblem, problemError } from '../http/problem.ts';
 
+/** The error for an address at which there is something else than a facade. */
+export function noFacadeError(url: string): MlogError {
+  return new MlogError('failed_precondition', `What answers at ${url} is no facade.`, {
+    hint: 'Name the place of the facade with --url or MLOG_URL.',
+  });
+}
+
 /** What a reply means that is not the one wanted from a facade. */
 export async function facadeError(
   reply: HttpReply,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MlogError, toMlogError } from '../errors.ts';
-import type { HttpClient } from '../http/client.ts';
+import { readFailure, type HttpClient } from '../http/client.ts';
 import { mediaTypes } from '../http/formats.ts';
 import { splitLines } from '../http/lines.ts';
 import { parsePlainResult } from '../http/ndjson-client.ts';
@@ -8,8 +8,8 @@ import { orderHeader } from '../http/order.ts';
 import { isNobodyError } from '../journal/no-answer.ts';
 import { createNotice } from '../journal/notice.ts';
 import type { RetryOptions } from '../journal/retry.ts';
-import { facadeError } from './facade-error.ts';
-import { inputMaxBytes, type Line } from './line-input.ts';
+import { facadeError, noFacadeError } from './facade-error.ts';
+import type { Line } from './line-input.ts';
 import { remark } from './print.ts';
 import { requestMaxBytes, RequestSize } from './request-size.ts';
 
@@ -24,6 +24,9 @@ export type Tell = (outcome: Outcome, fact: object) => Promise<unknown> | undefi
 
 /** So much is read ahead while a request is in flight. */
 const aheadMaxBytes = requestMaxBytes;
+
+/** The answer to a line has its id, and what is wrong with it: no text of the line. */
+const answerMaxLength = 64 * 1024;
 
 const never = new AbortController().signal;
 
@@ -145,12 +148,14 @@ export class LineSender {
 
   async #giveUp(lines: readonly Line[], error: MlogError): Promise<MlogError> {
     for (const { line, id } of lines) await this.#tell('unknown', { line, id, status: 'unknown' });
-    const range = `${lines[0]!.line} to ${lines.at(-1)!.line}`;
-    const what = `The outcome of ${lines.length} lines, from ${range}, is unknown.`;
+    const [first, last] = [lines[0]!.line, lines.at(-1)!.line];
+    const which =
+      lines.length === 1
+        ? `line ${first}`
+        : `${lines.length} lines, from line ${first} to line ${last},`;
+    const what = `The outcome of ${which} is unknown; nothing after line ${last} was sent.`;
     return new MlogError('outcome_unknown', `${error.message} ${what}`, {
-      hint:
-        'Lines behind them were not sent. Sent again under the same ids (--id, or ids in the ' +
-        'lines) all are stored once.',
+      hint: 'Sent again under the same ids (--id, or ids in the lines), each is stored once.',
       cause: error,
     });
   }
@@ -168,12 +173,12 @@ export class LineSender {
         headers: { 'content-type': mediaTypes.ndjson, [orderHeader]: 'strict' },
         body: Buffer.from(lines.map(({ json }) => json).join('')),
       });
-      if (stream.status !== 200) {
-        let text = '';
-        for await (const chunk of stream.chunks) text += chunk;
-        throw await facadeError({ ...stream, text }, this.#client);
+      if (stream.status !== 200) throw await facadeError(await readFailure(stream), this.#client);
+      if (!stream.header('content-type').startsWith(mediaTypes.ndjson)) {
+        stream.cancel();
+        throw noFacadeError(this.#client.url);
       }
-      for await (const texts of splitLines(stream.chunks, inputMaxBytes)) {
+      for await (const texts of splitLines(stream.chunks, answerMaxLength)) {
         const answers = texts.map(parseAnswer);
         const asked = lines.slice(answered, answered + answers.length);
         this.#check(answers, asked);
@@ -194,7 +199,10 @@ export class LineSender {
     }
     const unsettled = [...unknown, ...lines.slice(answered)];
     if (unsettled.length === 0) return { unsettled };
-    const error = new MlogError('unavailable', 'The facade knows no outcome yet.');
+    const error = new MlogError(
+      'unavailable',
+      'The facade does not know yet whether the lines are stored.',
+    );
     return { unsettled, error };
   }
 
@@ -210,7 +218,7 @@ export class LineSender {
         outcomes.includes(status!) && (id === undefined || id === lines[index]?.id),
     );
     if (fits && answers.length === lines.length) return;
-    throw new MlogError('failed_precondition', `What answers at ${this.#client.url} is no facade.`);
+    throw noFacadeError(this.#client.url);
   }
 }
 

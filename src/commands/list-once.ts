@@ -1,5 +1,5 @@
 import { MlogError, toMlogError } from '../errors.ts';
-import type { HttpClient, HttpStream } from '../http/client.ts';
+import { readFailure, type HttpClient, type HttpStream } from '../http/client.ts';
 import { mediaTypes } from '../http/formats.ts';
 import { createReader, entriesOf, toQuery } from '../http/ndjson-client.ts';
 import type { Place } from '../journal/place.ts';
@@ -8,7 +8,7 @@ import { spanOf, type Selection } from '../journal/select.ts';
 import { toVisible } from '../observe/visible.ts';
 import type { EntryConsumer } from './entry-printer.ts';
 import { patience } from './facade-client.ts';
-import { facadeError } from './facade-error.ts';
+import { facadeError, noFacadeError } from './facade-error.ts';
 import { print } from './print.ts';
 
 /** What is to be listed, and from where on. */
@@ -68,7 +68,7 @@ async function openList(client: HttpClient, selection: Selection): Promise<HttpS
     headers: { accept: `${mediaTypes.ndjson}, ${mediaTypes.json};q=0.5` },
   });
   if (stream.status === 200) return stream;
-  throw await facadeError({ ...stream, text: await textOf(stream) }, client);
+  throw await facadeError(await readFailure(stream), client);
 }
 
 function asIncomplete(thrown: unknown, seq: number, to: number): unknown {
@@ -93,6 +93,7 @@ async function printTexts(
       hint: 'Nothing of it was printed. Ask for it again.',
     });
   }
+  if (!isTexts(listed)) throw noFacadeError(url);
   const texts = toTexts(listed);
   if (!texts || needsEntries) {
     throw new MlogError('unimplemented', `The services behind ${url} list texts and no entries.`, {
@@ -103,8 +104,7 @@ async function printTexts(
 }
 
 /** Reads either list of the reference: the texts alone, or within that of both services. */
-function toTexts(listed: unknown): string[] | undefined {
-  if (!isTexts(listed)) return undefined;
+function toTexts(listed: string[]): string[] | undefined {
   const [logged, messages] = listed;
   const [, body] = /^logging-service: (\[.*\])\s*$/s.exec(logged ?? '') ?? [];
   const isOfBoth = listed.length === 2 && messages!.startsWith('message-service: ');
@@ -125,8 +125,17 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** More would not fit a string. */
+const textMaxLength = 256 * 1024 * 1024;
+
 async function textOf(stream: HttpStream): Promise<string> {
   let text = '';
-  for await (const chunk of stream.chunks) text += chunk;
+  for await (const chunk of stream.chunks) {
+    text += chunk;
+    if (text.length <= textMaxLength) continue;
+    throw new MlogError('failed_precondition', `The list exceeds ${textMaxLength} characters.`, {
+      hint: 'A reference service lists all its texts as one; read them with curl.',
+    });
+  }
   return text;
 }

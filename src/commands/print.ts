@@ -23,6 +23,7 @@ function noteError(error: NodeJS.ErrnoException): void {
 /** Hands text to stdout; says whether there is room for more. `flush` tells what became of it. */
 export function put(text: string): boolean {
   let hasRoom = true;
+  if (isProgressShown && process.stdout.isTTY) putRemark(clearLine);
   lastWritten = new Promise((resolve) => {
     hasRoom = process.stdout.write(text, (error) => {
       if (error) noteError(error);
@@ -63,7 +64,7 @@ export async function printJson(value: object): Promise<boolean> {
 
 /** Writes a remark for the person to stderr. */
 export function remark(text: string): void {
-  putRemark(`${toVisible(text)}\n`);
+  putRemark(`${isProgressShown ? clearLine : ''}${toVisible(text)}\n`);
 }
 
 /** What stderr does not take is lost: nobody else could be told, and the exit code stands. */
@@ -72,15 +73,20 @@ function putRemark(text: string): void {
   process.stderr.write(text);
 }
 
+/** Whether the last line of the terminal may hold a progress text, which has no newline. */
+let isProgressShown = false;
+const clearLine = '\r\x1b[K';
+
 /** Shows how far something is, on a terminal only; `end` takes it away again. */
 export function showProgress(text: () => string): { end: () => void } {
   if (!process.stderr.isTTY) return { end: () => {} };
-  const clear = '\r\x1b[K';
-  const timer = setInterval(() => putRemark(`${clear}${text()}`), 200);
+  isProgressShown = true;
+  const timer = setInterval(() => putRemark(`${clearLine}${text()}`), 200);
   return {
     end() {
       clearInterval(timer);
-      putRemark(clear);
+      putRemark(clearLine);
+      isProgressShown = false;
     },
   };
 }

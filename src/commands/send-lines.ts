@@ -11,6 +11,9 @@ export interface SendLinesOptions extends LineInputOptions {
   readonly json?: boolean;
 }
 
+const interruptedText =
+  'Interrupted: what was read is still being sent. A second signal ends this at once.';
+
 type Counts = Record<Outcome, number>;
 
 /** So many lines that were not stored are told in words; `--json` tells of each. */
@@ -33,6 +36,7 @@ export async function sendLines(options: SendLinesOptions): Promise<void> {
   }
 
   await runUntilSignal(async (stopping) => {
+    stopping.addEventListener('abort', () => remark(interruptedText));
     const lines = readLines(options, {
       stopping,
       refuse: async (line, error) => {
@@ -45,7 +49,6 @@ export async function sendLines(options: SendLinesOptions): Promise<void> {
       );
     } finally {
       progress.end();
-      if (stopping.aborted) remark('Interrupted: what was read was sent, and nothing behind it.');
       remark(toSummary(counts));
     }
     const failure = toFailure(counts);
@@ -63,7 +66,10 @@ interface NotStored {
 function remarkOn({ line, id, error }: NotStored, { conflict, refused }: Counts): void {
   const count = conflict + refused;
   if (count > remarksMaxCount) return;
-  const what = error === undefined ? `conflicts: ${id} has another text` : `is refused: ${error}`;
+  const what =
+    error === undefined
+      ? `conflicts: another text is stored under the id ${id}`
+      : `is refused: ${error}`;
   remark(`Line ${line} ${what.replace(/\.$/, '')}.`);
   if (count === remarksMaxCount) remark('More such lines are only counted; --json tells of each.');
 }
@@ -75,8 +81,10 @@ function toSummary(counts: Counts): string {
 
 function toFailure({ conflict, refused }: Counts): MlogError | undefined {
   if (conflict > 0) {
-    return new MlogError('conflict', `${conflict} lines have an id that has another text.`);
+    const which = conflict === 1 ? '1 line has an id' : `${conflict} lines have ids`;
+    return new MlogError('conflict', `${which} under which another text is stored.`);
   }
-  if (refused > 0) return new MlogError('invalid_argument', `${refused} lines were refused.`);
-  return undefined;
+  if (refused === 0) return undefined;
+  const which = refused === 1 ? '1 line was' : `${refused} lines were`;
+  return new MlogError('invalid_argument', `${which} refused.`);
 }

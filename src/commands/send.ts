@@ -7,7 +7,7 @@ import { isNobodyError } from '../journal/no-answer.ts';
 import { retry } from '../journal/retry.ts';
 import { createId, parseMessage, type Message } from '../message.ts';
 import { toVisible } from '../observe/visible.ts';
-import { facadeError } from './facade-error.ts';
+import { facadeError, noFacadeError } from './facade-error.ts';
 import { openInput, toInputError } from './input.ts';
 import { inputMaxBytes } from './line-input.ts';
 import type { Outcome } from './line-sender.ts';
@@ -87,7 +87,7 @@ function withId(error: unknown, id: string, mayBeStored: boolean): unknown {
   if (!(error instanceof MlogError) || error.code !== 'outcome_unknown') return error;
   const { message, cause } = error;
   if (mayBeStored || !(cause instanceof MlogError)) {
-    const hint = `Sent again with --id ${id} it is stored once, whatever became of it.`;
+    const hint = `Send it again with --id ${id}: however this ended, it is then stored once.`;
     return new MlogError('outcome_unknown', message, { hint, cause: error });
   }
   const hint = `It is not stored. Send it again with --id ${id} or a new id.`;
@@ -140,7 +140,5 @@ function idOf(text: string, url: string): string {
   } catch {
     // Not JSON: it is no facade that answered.
   }
-  throw new MlogError('failed_precondition', `What answers at ${url} is no facade.`, {
-    hint: 'Name the place of the facade with --url or MLOG_URL.',
-  });
+  throw noFacadeError(url);
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { startChild } from '../support/child.ts';
@@ -130,6 +133,33 @@ describe('mlog list', () => {
     expect(run).toMatchObject({ stdout: '', stderr: expect.stringMatching(oneLine) });
     expect(run.code).not.toBe(0);
   });
+
+  test('says so of a page that is answered with 200', async () => {
+    const server = createServer((_, response) => response.end('<html></html>')).listen(
+      0,
+      '127.0.0.1',
+    );
+    sandbox.defer(() => server.close());
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const run = await sandbox.run(['list', '--url', url], { env });
+    expect(run).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('no facade'),
+    });
+  });
+
+  test.each([[['list']], [['list', '--follow']]])(
+    'names what is away behind the facade, as %j',
+    async (args) => {
+      const away = 'http://127.0.0.1:1';
+      const lonely = await sandbox.serve('facade', '--logging', away);
+      const run = await sandbox.run([...args, '--last', '1', '--url', lonely.url], { env });
+      expect(run.code).toBe(3);
+      expect(run.stderr).toContain(`Nothing listens at ${away}.`);
+    },
+  );
 });
 
 describe('stdout', () => {

@@ -68,7 +68,8 @@ describe('mlog send --lines', () => {
     const run = await sandbox.run(['send', '--ndjson', '--json'], { env, input });
     expect(run.code).toBe(5);
     expect(run.stderr).toContain('Line 2 is refused: This is not JSON.');
-    expect(run.stderr).toContain('Line 3 conflicts: a has another text.');
+    expect(run.stderr).toContain('Line 3 conflicts: another text is stored under the id a.\n');
+    expect(run.stderr).toContain('mlog: 1 line has an id under which another text is stored.');
     expect(run.stderr).toContain('2 logged, 1 conflict, 1 refused');
     const answers = run.stdout
       .trimEnd()

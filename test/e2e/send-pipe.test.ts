@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +46,17 @@ const startSending = (...args: string[]): Sending => {
       stderr: await said,
     })),
   };
+};
+
+/** Serves what stands in the place of a facade; gives its address. */
+const serve = async (handler: RequestListener): Promise<string> => {
+  const server = createServer(handler).listen(0, '127.0.0.1');
+  sandbox.defer(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 };
 
 const textsOf = async (url: string): Promise<string[]> =>
@@ -149,7 +160,9 @@ describe('mlog send --lines from a live pipe', () => {
     const { code, stderr } = await sending.ended;
     expect(code).toBe(3);
     const [, count, from, to] =
-      /The outcome of (\d+) lines, from (\d+) to (\d+), is unknown\. Lines behind/.exec(stderr)!;
+      /The outcome of (\d+) lines, from line (\d+) to line (\d+), is unknown; nothing after line \d+ was/.exec(
+        stderr,
+      )!;
     expect(Number(to) - Number(from) + 1).toBe(Number(count));
     expect(stderr).toContain(`${Number(from) - 1} logged, ${count} unknown`);
     const entries = await readEntries(logging.url);
@@ -158,9 +171,62 @@ describe('mlog send --lines from a live pipe', () => {
     expect(entries.map(({ txt }) => txt)).toEqual(texts.slice(0, entries.length));
   });
 
+  test('names an address that answers 200 and is no facade, and does not send there again', async () => {
+    let requests = 0;
+    const url = await serve((request, response) => {
+      requests += 1;
+      request.resume();
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html></html>');
+    });
+    const sending = startSending('--lines', '--url', url);
+    sending.write('one\n');
+    sending.end();
+    const { code, stderr } = await sending.ended;
+    expect(code).toBe(3);
+    expect(stderr).toContain(
+      `What answers at ${url} is no facade. The outcome of line 1 is unknown`,
+    );
+    expect(requests).toBe(1);
+  });
+
+  test('gives up an answer that never ends', async () => {
+    const url = await serve((request, response) => {
+      request.resume();
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      const goOn = () => {
+        while (response.write('x'.repeat(16_384)));
+      };
+      response.on('drain', goOn);
+      goOn();
+    });
+    const sending = startSending('--lines', '--url', url, '--attempts-max', '1');
+    sending.write('one\n');
+    sending.end();
+    const { code, stderr } = await sending.ended;
+    expect(code).toBe(3);
+    expect(stderr).toContain('A line of the reply exceeds 65536 characters.');
+  });
+
+  test('does not say that what was read was sent where a signal comes during an outage', async () => {
+    let requests = 0;
+    const url = await serve((request, response) => {
+      requests += 1;
+      request.resume();
+      response.writeHead(503).end();
+    });
+    const sending = startSending('--lines', '--url', url, '--retry-delay-ms', '500');
+    sending.write('one\n');
+    await expect.poll(() => requests, { timeout: 10_000 }).toBe(1);
+    sending.child.kill('SIGINT');
+    const { code, stderr } = await sending.ended;
+    expect(code).toBe(3);
+    expect(stderr).toContain('Interrupted: what was read is still being sent.');
+    expect(stderr).toMatch(/\n0 logged, 1 unknown\nmlog: .* The outcome of line 1 is unknown/);
+  });
+
   test('sends again, under the same ids, what was answered 408, and halves what is too large', async () => {
     const bodies: string[] = [];
-    const server = createServer(async (request, response) => {
+    const url = await serve(async (request, response) => {
       const body = await text(request);
       bodies.push(body);
       if (bodies.length === 1) response.writeHead(408).end();
@@ -171,10 +237,7 @@ describe('mlog send --lines from a live pipe', () => {
         response.writeHead(200, { 'content-type': 'application/x-ndjson' });
         response.end(ids.map((id) => `${JSON.stringify({ id, status: 'logged' })}\n`).join(''));
       }
-    }).listen(0, '127.0.0.1');
-    sandbox.defer(() => server.close());
-    await once(server, 'listening');
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    });
     const sending = startSending('--lines', '--url', url, '--retry-delay-ms', '10');
     const lines = [
       'small',

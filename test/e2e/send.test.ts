@@ -202,7 +202,7 @@ describe('mlog send without a facade', () => {
     expect(run.stderr.trimEnd().split('\n')).toStrictEqual([
       // The question is there at once, not after the last attempt.
       expect.stringMatching(
-        /^Attempt 1 of 3 failed: .*127\.0\.0\.1:1.* Is it started\? `mlog serve`/,
+        /^Attempt 1 of 3 failed: .*127\.0\.0\.1:1.* Is it started \(`mlog serve`\)/,
       ),
       expect.stringMatching(/^Attempt 2 of 3 failed: /),
       expect.stringMatching(/^mlog: (?:All )?3 attempts failed.*--id [\da-f]{8}-[\da-f-]{27} /),
