@@ -142,8 +142,9 @@ const defaultPorts = { all: 8880, facade: 8880, logging: 8881, messages: 8882 } 
 /**
  * Reads the settings of one reader: the flag, else the environment variable, else the default. An
  * empty variable counts as not set, and so does one that a container platform sets for a service
- * named mlog, such as `MLOG_PORT=tcp://10.0.0.7:8880`. Throws `usage`, naming the setting, where it came from and
- * what would be right; a flag that this reader does not know is refused, a variable is not.
+ * named mlog, such as `MLOG_PORT=tcp://10.0.0.7:8880`. Throws `usage`, naming the setting, where it
+ * came from and what would be right; a flag that this reader does not know is refused, a variable
+ * is not.
  */
 export function readSettings(
   reader: Reader,

@@ -22,10 +22,10 @@ export interface RunOptions {
 }
 
 /**
- * Starts, waits for SIGTERM, SIGINT or the end of the terminal, and stops in order: whoever was accepted is answered first. A
- * signal is heard from the start on, for whoever reads that it is ready may send one at once. A
- * second signal ends the process at once, unless it comes within half a second: Ctrl-C comes from
- * the terminal and from npm.
+ * Starts, waits for SIGTERM, SIGINT or the end of the terminal, and stops in order: whoever was
+ * accepted is answered first. A signal is heard from the start on, for whoever reads that it is
+ * ready may send one at once. A second signal ends the process at once, unless it comes within half
+ * a second: Ctrl-C comes from the terminal and from npm.
  *
  * When the start fails, what was started is closed and its error is thrown. When `failed` rejects,
  * whoever waits is told so, within half a second, and its error is thrown. Throws
@@ -121,8 +121,9 @@ function listenForSignal(): { signalled: Promise<NodeJS.Signals>; forget: () => 
 }
 
 /**
- * Runs an action that has no end of its own until SIGINT, SIGTERM or SIGHUP, lets it finish what it is at,
- * and then ends the process by that signal, as if nobody had listened. A second one does not wait.
+ * Runs an action that has no end of its own until SIGINT, SIGTERM or SIGHUP, lets it finish what it
+ * is at, and then ends the process by that signal, as if nobody had listened. A second one does not
+ * wait.
  */
 export async function runUntilSignal(
   action: (stopping: AbortSignal) => Promise<void>,

@@ -53,6 +53,11 @@ interface Connection {
   waitingCount: number;
 }
 
+function unfinished(connection: Connection | undefined): ServerResponse | undefined {
+  const response = connection?.newest;
+  return response?.destroyed ? undefined : response;
+}
+
 /** Watches the connections of a server from now on. */
 export function watchConnections(
   server: Server,
@@ -79,10 +84,7 @@ export function watchConnections(
     });
   });
 
-  function current(socket: Socket): ServerResponse | undefined {
-    const response = connections.get(socket)?.newest;
-    return response?.destroyed ? undefined : response;
-  }
+  const current = (socket: Socket) => unfinished(connections.get(socket));
 
   async function waitForTurn(
     socket: Socket,
@@ -106,7 +108,7 @@ export function watchConnections(
       const connection = connections.get(socket);
       // It was lost before its request was taken up.
       if (!connection) return Promise.resolve(false);
-      const before = current(socket);
+      const before = unfinished(connection);
       connection.newest = response;
       return before && waitForTurn(socket, connection, before);
     },

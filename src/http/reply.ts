@@ -113,6 +113,8 @@ export async function writeRefusal(
   lingerMs: number,
 ): Promise<void> {
   const request = response.req;
+  // Node has come to the end of a request without a body when this turn is over.
+  await Promise.resolve();
   const length = Buffer.byteLength(body);
   if (!request.complete) response.setHeader('Connection', 'close');
   response.writeHead(status, headersOf({ status, headers, type }, length));

@@ -50,6 +50,16 @@ describe('the Idempotency-Key header', () => {
     expect(await keyOf('IDEMPOTENCY-KEY: a')).toEqual({ key: 'a' });
   });
 
+  it('is named where it is not UTF-8', async () => {
+    const head = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIdempotency-Key: ';
+    const bytes = Buffer.from(`${head}Stra\xdfe\r\n\r\n`, 'latin1');
+    const said = 'The Idempotency-Key is not valid UTF-8.';
+    expect(toReply(await rawRequest(server.url, bytes))).toMatchObject({
+      status: 400,
+      text: expect.stringContaining(said) as string,
+    });
+  });
+
   it('is refused when it is there twice, be it the same', async () => {
     expect(await keyOf('Idempotency-Key: a', 'Idempotency-Key: b')).toBe(400);
     expect(await keyOf('Idempotency-Key: a', 'idempotency-key: a')).toBe(400);

@@ -59,6 +59,12 @@ describe('the head of a request', () => {
     );
   });
 
+  it('leaves the connection open where it is refused and has no body', async () => {
+    const head = 'GET /nowhere HTTP/1.1\r\nHost: a\r\n';
+    const both = await rawRequest(server.url, `${head}\r\n${head}Connection: close\r\n\r\n`);
+    expect(both.match(/^HTTP\/1.1 404 /gm)).toHaveLength(2);
+  });
+
   it('is told which expectation cannot be met', async () => {
     expect(await ask('Host: a', 'Expect: tea')).toMatch(
       /^HTTP\/1.1 417 [^]*expectation tea cannot/,
