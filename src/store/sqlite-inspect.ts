@@ -20,11 +20,21 @@ export interface Inspection {
  * it. Throws `failed_precondition` where not.
  */
 export async function inspectStore(path: string): Promise<Inspection> {
-  await checkPresence(path);
   const hasLog = isLogThere(path);
+  await checkPresence(path, hasLog);
   // First with the lock: where a service has the store open, the file alone changes while it is read.
-  const together = hasLog ? await readWithLog(path) : undefined;
-  const alone = await look(() => openImmutable(path), readState);
+  // A connection that writes would merge the log.
+  const together = hasLog
+    ? await look(
+        () => openDatabase(path, { readOnly: true }),
+        (found) => readWhole(found, path),
+      )
+    : undefined;
+  const alone = await look(
+    () => openImmutable(path),
+    // What a merge has left half-done fits together with its log only.
+    (found) => (together ? readState(found) : readWhole(found, path)),
+  );
   const state = together ?? alone;
   if (!belongs(alone, state)) throw staleLogError(path);
   // Its log lies beside the name that the store was last opened by.
@@ -46,17 +56,11 @@ export function findLostLog(path: string, { hasLog, state }: Inspection): string
   return `The store ${path} was not closed, and its -wal file is gone or empty; messages may be with it.`;
 }
 
-/** Reads by a connection that leaves file and log as they are: one that writes would merge them. */
-async function readWithLog(path: string): Promise<State> {
-  return await look(
-    () => openDatabase(path, { readOnly: true }),
-    (database) => {
-      checkFormat(path, applicationId, versionOf(database));
-      // Whether its entries can be found.
-      askOnce(database, 'SELECT (SELECT min(seq) FROM entry) + (SELECT max(seq) FROM entry)');
-      return readState(database);
-    },
-  );
+/** Reads what a store tells of itself; throws where it is none, or its entries cannot be found. */
+function readWhole(database: Database, path: string): State {
+  checkFormat(path, applicationId, versionOf(database));
+  askOnce(database, 'SELECT (SELECT min(seq) FROM entry) + (SELECT max(seq) FROM entry)');
+  return readState(database);
 }
 
 /** Takes the lock, as a service does; throws that it is taken. */
@@ -77,7 +81,7 @@ async function look<T>(
   }
 }
 
-async function checkPresence(path: string): Promise<void> {
+async function checkPresence(path: string, hasLog: boolean): Promise<void> {
   const found = await stat(path);
   if (!found.isFile()) {
     throw new MlogError('failed_precondition', `The store ${path} is not a file.`, {
@@ -85,14 +89,14 @@ async function checkPresence(path: string): Promise<void> {
     });
   }
   if (found.size === 0) throw damagedError(path, 'it is empty');
-  await checkHeader(path);
+  await checkHeader(path, hasLog ? undefined : found.size);
 }
 
 /**
  * Reads in the header of a SQLite file (https://sqlite.org/fileformat.html) whose it is, before
  * SQLite opens it: closing it, SQLite would merge a foreign file's log into it.
  */
-async function checkHeader(path: string): Promise<void> {
+async function checkHeader(path: string, fileBytes: number | undefined): Promise<void> {
   const handle = await open(path);
   const header = Buffer.alloc(100);
   try {
@@ -104,6 +108,21 @@ async function checkHeader(path: string): Promise<void> {
     throw damagedError(path, 'it is not a SQLite file');
   }
   checkFormat(path, header.readUInt32BE(68), header.readUInt32BE(60));
+  // SQLite would read it, and refuse to write to it.
+  const versions = [header[18]!, header[19]!];
+  if (!versions.every((version) => version === 1 || version === 2)) {
+    throw damagedError(path, 'its header is damaged');
+  }
+  // Without a log the header tells the size: SQLite would read what there is, and then refuse to write.
+  if (fileBytes !== undefined && header.readUInt32BE(28) * pageBytesOf(header) > fileBytes) {
+    throw damagedError(path, 'it is shorter than its header says');
+  }
+}
+
+/** The size of a page; the largest one does not fit two bytes and is written as 1. */
+function pageBytesOf(header: Buffer): number {
+  const told = header.readUInt16BE(16);
+  return told === 1 ? 65_536 : told;
 }
 
 function checkFormat(path: string, application: number, version: number): void {
