@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Reply, request } from '../support/http.ts';
 import { startReferenceLogging } from '../support/reference.ts';
@@ -109,6 +112,33 @@ describe('a facade', () => {
     expect(await ask(facade.url, '/readyz')).toMatchObject([
       503,
       { dependencies: { logging: expect.stringContaining(reference.url) } },
+    ]);
+  });
+
+  test('is not ready where its addresses are those of something else', async () => {
+    const { logging, messages } = await sandbox.serveApart();
+    const other = createServer((_, response) => void response.writeHead(404).end());
+    other.listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    sandbox.defer(() => other.close());
+    const { port } = other.address() as AddressInfo;
+    const wrong = ['--logging', `http://127.0.0.1:${port}`, '--messages', logging.url];
+    const facade = await sandbox.serve('facade', ...wrong);
+    expect(await ask(facade.url, '/readyz')).toMatchObject([
+      503,
+      {
+        dependencies: {
+          logging: expect.stringContaining(`:${port}/logging answered 404`),
+          messages: expect.stringContaining('is a logging service, not messages'),
+        },
+      },
+    ]);
+    const swapped = ['--logging', messages.url, '--messages', messages.url];
+    expect(await ask((await sandbox.serve('facade', ...swapped)).url, '/readyz')).toMatchObject([
+      503,
+      {
+        dependencies: { logging: expect.stringContaining('is a messages service'), messages: 'ok' },
+      },
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { isGrpcAddress } from '../../address.ts';
 import type { Settings } from '../../config.ts';
-import { toMlogError } from '../../errors.ts';
+import { MlogError, toMlogError } from '../../errors.ts';
 import { openHttpClient, type HttpClient } from '../../http/client.ts';
 import { mediaTypes } from '../../http/formats.ts';
 import { isRedirect, statusError } from '../../http/problem.ts';
@@ -67,7 +67,10 @@ async function openOverHttp(settings: Settings, wrap: Wrap): Promise<Upstream & 
     list: listOfServices(listOf(logging, '/logging'), listOf(messages, '/messages')),
     tellsStatus: false,
     tellsConflicts: false,
-    checks: { logging: () => checkReady(logging), messages: () => checkReady(messages) },
+    checks: {
+      logging: () => checkReady(logging, 'logging'),
+      messages: () => checkReady(messages, 'messages'),
+    },
     close: () => closeInReverse([logging, messages, journal]),
   };
 }
@@ -97,10 +100,18 @@ function listOf(client: HttpClient, path: string): Source {
   };
 }
 
-/** A reference service has no health page and answers 404: it is there, that is all it can say. */
-async function checkReady(client: HttpClient): Promise<void> {
+/** A reference service has no health page: it is ready if its list is there. */
+async function checkReady(client: HttpClient, role: 'logging' | 'messages'): Promise<void> {
   const reply = await client.exchange({ method: 'GET', path: '/readyz' });
   if (reply.status >= 500 || isRedirect(reply)) throw statusError(reply);
+  const found = reply.header('mlog-role');
+  if (found !== '' && found !== role) {
+    throw new MlogError('bad_gateway', `At ${client.url} is a ${found} service, not ${role}.`);
+  }
+  if (found !== '') return;
+  const list = await client.exchange({ method: 'HEAD', path: `/${role}` });
+  const isThere = list.status < 400 || list.status === 405;
+  if (!isThere || isRedirect(list)) throw statusError(list);
 }
 
 /** A reference service does not say where it stands: it is there, that is all it can say. */
