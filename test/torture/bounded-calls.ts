@@ -6,8 +6,8 @@ import { upTo } from './clients.ts';
 import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
 import { inScene, type Server } from './scene.ts';
 
-/** What the process may hold at the most, in MiB. */
-const rssMaxMiB = 400;
+/** What the process may hold at the most, in MiB: the same as in P16. */
+const rssMaxMiB = 512;
 /** What each call announces, and how much of it never comes. */
 const messageBytes = 12_000_000;
 const missingBytes = 100_000;
