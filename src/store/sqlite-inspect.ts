@@ -1,7 +1,14 @@
 import { statSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { MlogError } from '../errors.ts';
-import { askOnce, openDatabase, openImmutable, type Database } from './sqlite-driver.ts';
+import {
+  askOnce,
+  openDatabase,
+  openImmutable,
+  resultCode,
+  resultCodes,
+  type Database,
+} from './sqlite-driver.ts';
 import { damagedError, formatError, linkedError, staleLogError } from './sqlite-errors.ts';
 import { belongs } from './sqlite-log.ts';
 import { applicationId, readState, schemaVersion, versionOf, type State } from './sqlite-schema.ts';
@@ -38,10 +45,7 @@ export async function inspectStore(path: string): Promise<Inspection> {
   const state = together ?? alone;
   if (!belongs(alone, state)) throw staleLogError(path);
   // Its log lies beside the name that the store was last opened by.
-  if (!hasLog && state.needs_log === 1 && statSync(path).nlink > 1) {
-    await look(() => openDatabase(path), checkLock);
-    throw linkedError(path);
-  }
+  if (!hasLog && state.needs_log === 1 && statSync(path).nlink > 1) throw linkedError(path);
   return { hasLog, fileToken: alone.log, state };
 }
 
@@ -63,10 +67,19 @@ function readWhole(database: Database, path: string): State {
   return readState(database);
 }
 
-/** Takes the lock, as a service does; throws that it is taken. */
-function checkLock(database: Database): void {
-  database.exec('PRAGMA locking_mode = EXCLUSIVE');
-  readState(database);
+/** Takes the lock, as a service does; throws where it is taken. What else is wrong is told later. */
+async function checkFree(path: string): Promise<void> {
+  try {
+    await look(
+      () => openDatabase(path),
+      (database) => {
+        database.exec('PRAGMA locking_mode = EXCLUSIVE');
+        readState(database);
+      },
+    );
+  } catch (error) {
+    if (resultCode(error) === resultCodes.busy) throw error;
+  }
 }
 
 async function look<T>(
@@ -89,6 +102,8 @@ async function checkPresence(path: string, hasLog: boolean): Promise<void> {
     });
   }
   if (found.size === 0) throw damagedError(path, 'it is empty');
+  // By another of its names a service may have it open, and then the file alone does not fit together.
+  if (!hasLog && found.nlink > 1) await checkFree(path);
   await checkHeader(path, hasLog ? undefined : found.size);
 }
 

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -42,14 +42,14 @@ describe('a start', () => {
     expect(run).toMatchObject({ code: 3, stderr: expect.stringMatching(oneLine) });
   });
 
-  test.skipIf(!isRoot)('by a user without a home says what to set', () => {
+  test.skipIf(!isRoot)('by a user without a home says what to set', async () => {
     for (const HOME of [undefined, '', 'home']) {
       for (const args of [
         ['serve', ...anyPorts],
         ['verify'],
         ['verify', '--store', 'file:~/x.db'],
       ]) {
-        const run = runAs(nobody, args, { HOME });
+        const run = await runAsNobody(args, { HOME });
         expect(run).toMatchObject({ status: 2, stderr: expect.stringMatching(oneLine) });
         expect(run.stderr).toMatch(/no home folder.* HOME or XDG_DATA_HOME.*--store/);
       }
@@ -60,20 +60,29 @@ describe('a start', () => {
     const closed = join(sandbox.folder, 'closed');
     await mkdir(closed, { mode: 0o755 });
     for (const HOME of ['/nonexistent', closed]) {
-      const run = runAs(nobody, ['serve', ...anyPorts], { HOME });
+      const run = await runAsNobody(['serve', ...anyPorts], { HOME });
       expect(run).toMatchObject({ status: 1, stderr: expect.stringMatching(oneLine) });
       expect(run.stderr).toMatch(/mlog\.db cannot be opened: EACCES.*--store file:/);
     }
   });
 
-  const runAs = (user: typeof nobody, args: string[], env: NodeJS.ProcessEnv) =>
-    spawnSync(process.execPath, [programPath, ...args], {
-      ...user,
+  /** Runs a copy of the program that anybody may read, wherever the project and its Node lie. */
+  const runAsNobody = async (args: string[], env: NodeJS.ProcessEnv) => {
+    await chmod(sandbox.folder, 0o755);
+    const node = join(sandbox.folder, 'node');
+    await copyFile(process.execPath, node);
+    await chmod(node, 0o755);
+    for (const part of ['bin', 'dist', 'package.json']) {
+      await cp(join(root, part), join(sandbox.folder, part), { recursive: true });
+    }
+    return spawnSync(node, [join(sandbox.folder, 'bin', 'mlog.js'), ...args], {
+      ...nobody,
       env: { PATH: process.env['PATH'], ...env },
       cwd: '/',
       encoding: 'utf8',
       timeout: 20_000,
     });
+  };
 });
 
 describe('an output that takes nothing', () => {

@@ -115,7 +115,7 @@ describe('mlog send', () => {
   test('refuses an endless stdin before it fills the memory', async () => {
     const run = await startChild(
       '/bin/sh',
-      ['-c', `yes | ${process.execPath} --max-old-space-size=64 ${programPath} send -`],
+      ['-c', 'yes | "$0" --max-old-space-size=64 "$1" send -', process.execPath, programPath],
       { env: { ...sandbox.env, ...env, PATH: process.env['PATH'] } },
     );
     expect(await run.exited).toMatchObject({ code: 4 });
