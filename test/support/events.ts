@@ -127,7 +127,8 @@ export const startFollower = (url: string | URL, by: Position): Follower => {
     stream = await openEvents(target, by === 'after' ? {} : { 'last-event-id': String(after) });
     if (isClosed) stream.close();
     if (stream.status === 200) connections += 1;
-    else if (stream.status < 500) oddities.push(`status ${stream.status}`);
+    // A request may be held up for so long on its way that it comes too late, and is tried again.
+    else if (stream.status < 500 && stream.status !== 408) oddities.push(`status ${stream.status}`);
     let taken = 0;
     const takeNew = (): undefined => {
       for (; taken < stream!.blocks.length; taken += 1) take(stream!.blocks[taken]!);

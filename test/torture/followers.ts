@@ -11,6 +11,8 @@ import { swapFaults, swapJournal, unknownJournal } from './swapped-journal.ts';
 
 const writersCount = 32;
 const followersCount = 20;
+/** Long enough for some kills to be survived, however slow the machine is. */
+const controlMs = 12_000;
 
 const followFaults = [
   'gaps to a follower',
@@ -22,7 +24,7 @@ const followFaults = [
 ] as const;
 
 const run = async ({ build, form, random, minutes, pick }: Scale): Promise<Outcome> => {
-  const untilMs = performance.now() + (form === 'control' ? 5000 : minutes * 60_000);
+  const untilMs = performance.now() + (form === 'control' ? controlMs : minutes * 60_000);
   const lossProbability = pick({ short: 0.05, full: 0.05, control: 0.1 });
   const severity = {
     killEveryMs: pick({ short: 4000, full: 20_000, control: 1000 }),
