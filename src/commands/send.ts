@@ -94,7 +94,7 @@ function withId(error: unknown, id: string, mayBeStored: boolean): unknown {
   return new MlogError(cause.code, message, { hint, cause: error });
 }
 
-/** What was sent is told of, be it on stdout or in the error that stdout could not be written. */
+/** Prints what was sent. If stdout cannot be written, the error names the id of the stored message. */
 async function printSent(sent: Sent, { json }: SendOptions): Promise<void> {
   try {
     await (json ? printJson(sent) : print(`${toVisible(sent.id)}\n`));

@@ -9,7 +9,7 @@ import {
 } from './generated/grpc/health/v1/health_pb.ts';
 import type { Methods } from './server.ts';
 
-/** How often one who watches is told of a change at the latest. */
+/** The longest time until a watching client learns of a change. */
 const watchMs = 1_000;
 
 /**

@@ -3,11 +3,11 @@ import { createGate } from './gate.ts';
 import type { Journal } from './journal.ts';
 
 /**
- * Gives the journal of a remote service of which it is found out, when it is first used, what it
- * speaks. What was found is kept through failures, for to ask again after each would double what can
- * fail. It is asked again when an answer does not fit what was found, since another service may have
- * come in its place, and when `find` has called `forget`. `release` closes what all that can be found
- * stand on, once all calls through the gate have come out.
+ * Returns the journal of a remote service whose dialect is detected on first use. The result is kept
+ * through failures: to detect again after each of them would double what can fail. It is detected
+ * again when a reply does not fit, since another service may have taken the place of the first, and
+ * when `find` has called `forget`. `release` closes what all dialects share, once every call through
+ * the gate has returned.
  */
 export function createFoundJournal(
   find: (forget: () => void) => Promise<Journal>,
