@@ -8,7 +8,7 @@ import { endOfCopy } from '../journal/place.ts';
 import { resumed } from '../journal/resume.ts';
 import { toVisible } from '../observe/visible.ts';
 import { parseStorePath } from '../setting-kinds.ts';
-import { checkNoLoneLog, syncFolder } from '../store/sqlite-create.ts';
+import { checkNoLoneLog, syncFolder } from '../store/sqlite-new-file.ts';
 import { openSqliteJournal } from '../store/sqlite.ts';
 import { patience, withFacade } from './facade-client.ts';
 import { print, printJson } from './print.ts';

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { hasErrno, MlogError } from '../errors.ts';
+import { hasErrno } from '../errors.ts';
 import { openDatabase } from './sqlite-driver.ts';
+import { checkNoLoneLog, syncFile, syncFolder } from './sqlite-new-file.ts';
 import { upgradeSchema } from './sqlite-schema.ts';
 
 /**
@@ -29,14 +30,6 @@ export async function createStoreFile(path: string): Promise<void> {
     await rm(draft, { force: true });
   }
   await syncFolder(dirname(path));
-}
-
-/** Throws `failed_precondition` where a log lies at a path at which there is to be a new store. */
-export function checkNoLoneLog(path: string): void {
-  if (!existsSync(`${path}-wal`)) return;
-  throw new MlogError('failed_precondition', `The store ${path} is gone, its -wal file is not.`, {
-    hint: 'Put the file back, or move the -wal file away to begin a new store.',
-  });
 }
 
 /** Gives a finished draft its name, never over a file that is there. */
@@ -83,20 +76,4 @@ async function makeFolder(path: string): Promise<void> {
   for (let made = path; made.length >= firstMade.length; made = dirname(made)) {
     await syncFolder(dirname(made));
   }
-}
-
-/** Syncs a file to its disk. */
-export async function syncFile(path: string, flags = 'r+'): Promise<void> {
-  const handle = await open(path, flags);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Syncs the names in a folder to its disk. */
-export async function syncFolder(path: string): Promise<void> {
-  // Windows opens no folder, and keeps the names in it without being asked.
-  if (process.platform !== 'win32') await syncFile(path, 'r');
 }
