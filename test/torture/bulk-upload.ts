@@ -17,7 +17,7 @@ const uploadTimeoutMs = 300_000;
 const patient = ['--attempts-max', '100000', '--retry-delay-ms', '20'];
 
 const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
-  const rounds = pick({ short: 4, full: 40, control: 3 });
+  const rounds = pick({ short: 4, full: 40, control: 10 });
   const tally = createTally(
     ['uploads', 'lines', 'stops', 'kills', 'stored'],
     ['lost', 'doubled', 'out of order', 'altered', 'false failures'],
