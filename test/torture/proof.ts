@@ -32,8 +32,8 @@ export type Control = {
   /** What is broken, such as `synchronous=NORMAL`. */
   name: string;
   patches: readonly Patch[];
-  /** The count among the faults that has to rise. */
-  catches: string;
+  /** The count among the faults that has to rise, or several of which one has to. */
+  catches: string | readonly string[];
   /** The run that has to see it, where that of the proof would not tell what saw it. */
   run?: Proof['run'];
 };

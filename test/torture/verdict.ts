@@ -70,8 +70,9 @@ const judgeControl = async (
   try {
     const build = await options.builds.breakWith(patches);
     const { faults } = await runWith({ ...proof, run }, 'control', build, options);
-    const count = faults[catches] ?? 0;
-    return { name, isCaught: count > 0, seen: `${count} ${catches}` };
+    const counts = [catches].flat().map((fault) => ({ fault, count: faults[fault] ?? 0 }));
+    const { fault, count } = counts.find((one) => one.count > 0) ?? counts[0]!;
+    return { name, isCaught: count > 0, seen: `${count} ${fault}` };
   } catch (error) {
     return { name, isCaught: false, seen: reasonOf(error) };
   }
