@@ -103,7 +103,7 @@ const packagesApart: Plugin = {
 
 const program: Options = {
   // The thread of the store is a program of its own.
-  entry: { mlog: 'src/mlog.ts', 'sqlite-worker': 'src/store/sqlite-worker.ts' },
+  entry: { mlog: 'src/mlog.ts', 'sqlite-worker': 'src/store/sqlite/worker.ts' },
   format: 'esm',
   target: 'node20',
   // Nothing is fetched at an install but the SQLite driver, which has native parts.
@@ -121,7 +121,7 @@ const program: Options = {
 const packages: Options = {
   entry: {
     grpc: 'src/grpc/packages.ts',
-    undici: 'src/http/packages.ts',
+    undici: 'src/http/client/packages.ts',
     pino: 'src/observe/packages.ts',
   },
   format: 'cjs',

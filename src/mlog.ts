@@ -1,3 +1,3 @@
-import { main } from './cli.ts';
+import { main } from './cli/cli.ts';
 
 await main(process.argv);

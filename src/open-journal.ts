@@ -1,8 +1,8 @@
 import { isGrpcAddress } from './address.ts';
 import { MlogError } from './errors.ts';
-import type { GrpcJournal } from './grpc/reference-client.ts';
-import { openHttpClient } from './http/client.ts';
-import { createHttpJournal } from './http/journal-client.ts';
+import type { GrpcJournal } from './grpc/client/reference.ts';
+import { openHttpClient } from './http/client/client.ts';
+import { createHttpJournal } from './http/client/journal.ts';
 import type { Journal, Store } from './journal/journal.ts';
 import { parseStorePath, toDuration } from './setting-kinds.ts';
 
@@ -28,7 +28,7 @@ export async function openStore(address: string, options: OpenOptions): Promise<
     const { openMemoryJournal } = await import('./store/memory.ts');
     return openMemoryJournal();
   }
-  const { openSqliteJournal } = await import('./store/sqlite.ts');
+  const { openSqliteJournal } = await import('./store/sqlite/sqlite.ts');
   return await openSqliteJournal(pathOf(address), options);
 }
 
@@ -50,7 +50,7 @@ export async function openGrpcJournal(
   address: string,
   { attemptTimeoutMs }: OpenOptions,
 ): Promise<GrpcJournal> {
-  const { createGrpcJournal } = await import('./grpc/journal-client.ts');
+  const { createGrpcJournal } = await import('./grpc/client/journal.ts');
   return createGrpcJournal(address, attemptTimeoutMs);
 }
 

@@ -3,13 +3,13 @@ import { rename } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { readSettings } from '../config.ts';
 import { MlogError, toMlogError } from '../errors.ts';
-import { createReader } from '../http/ndjson-client.ts';
+import { createReader } from '../http/client/ndjson.ts';
 import { endOfCopy } from '../journal/place.ts';
 import { resumed } from '../journal/resume.ts';
 import { toVisible } from '../observe/visible.ts';
 import { parseStorePath } from '../setting-kinds.ts';
-import { checkNoLoneLog, syncFolder } from '../store/sqlite-new-file.ts';
-import { openSqliteJournal } from '../store/sqlite.ts';
+import { checkNoLoneLog, syncFolder } from '../store/sqlite/new-file.ts';
+import { openSqliteJournal } from '../store/sqlite/sqlite.ts';
 import { patience, withFacade } from './facade-client.ts';
 import { print, printJson } from './print.ts';
 

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Settings } from '../config.ts';
 import type { MlogError } from '../errors.ts';
-import { openHttpClient, type HttpClient } from '../http/client.ts';
+import { openHttpClient, type HttpClient } from '../http/client/client.ts';
 import { remark } from './print.ts';
 
 // The HTTP parser of undici is WebAssembly. Compiling it for speed takes a thread 70 ms, a process

@@ -1,6 +1,6 @@
 import { MlogError } from '../errors.ts';
-import type { HttpClient, HttpReply } from '../http/client.ts';
-import { isProblem, problemError } from '../http/problem.ts';
+import type { HttpClient, HttpReply } from '../http/client/client.ts';
+import { isProblem, problemError } from '../http/client/problem.ts';
 
 /** The error for an address at which there is something else than a facade. */
 export function noFacadeError(url: string): MlogError {

@@ -1,6 +1,6 @@
 import { MlogError } from '../errors.ts';
-import type { HttpClient } from '../http/client.ts';
-import { createReader, followEntries } from '../http/ndjson-client.ts';
+import type { HttpClient } from '../http/client/client.ts';
+import { createReader, followEntries } from '../http/client/ndjson.ts';
 import type { Head } from '../journal/journal.ts';
 import { resumed } from '../journal/resume.ts';
 import { spanOf } from '../journal/select.ts';

@@ -1,7 +1,7 @@
 import { MlogError, toMlogError } from '../errors.ts';
-import { readFailure, type HttpClient, type HttpStream } from '../http/client.ts';
+import { readFailure, type HttpClient, type HttpStream } from '../http/client/client.ts';
 import { mediaTypes } from '../http/formats.ts';
-import { createReader, entriesOf, toQuery } from '../http/ndjson-client.ts';
+import { createReader, entriesOf, toQuery } from '../http/client/ndjson.ts';
 import type { Place } from '../journal/place.ts';
 import { resumed } from '../journal/resume.ts';
 import { spanOf, type Selection } from '../journal/select.ts';

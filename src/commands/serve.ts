@@ -1,6 +1,6 @@
 import manifest from '../../package.json' with { type: 'json' };
 import { readSettings, type Settings } from '../config.ts';
-import { limitToDescriptors } from '../connection-limit.ts';
+import { limitToDescriptors } from '../net/connection-limit.ts';
 import { MlogError } from '../errors.ts';
 import { closeInReverse, runUntilStopped, stopWithParent, type Closeable } from '../lifecycle.ts';
 import { createLogger, type Logger } from '../observe/logger.ts';

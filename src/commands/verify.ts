@@ -2,7 +2,7 @@ import { readSettings } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import { toVisible } from '../observe/visible.ts';
 import { pathOf } from '../open-journal.ts';
-import { verifySqliteStore } from '../store/sqlite.ts';
+import { verifySqliteStore } from '../store/sqlite/sqlite.ts';
 import { print, printJson } from './print.ts';
 
 /** Checks a store that no service has open, and prints what it found. */

@@ -1,6 +1,6 @@
 import { Metadata, status as statuses, type StatusObject } from '@grpc/grpc-js';
 import { MlogError, parseCode, toMlogError, type Code } from '../errors.ts';
-import { nobodyError, silentError, unknownHostError } from '../journal/no-answer.ts';
+import { nobodyError, silentError, unknownHostError } from '../journal/remote/no-answer.ts';
 
 /** The trailers that say more than a status can. */
 const trailers = { code: 'mlog-code', firstSeq: 'mlog-first-seq' } as const;

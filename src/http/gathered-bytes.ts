@@ -1,3 +1,5 @@
+import { MlogError } from '../errors.ts';
+
 const nothing = Buffer.alloc(0);
 
 /**
@@ -59,4 +61,11 @@ export class GatheredBytes {
     this.#bytes = grown;
     this.#room = room;
   }
+}
+
+/** The error for a body for which there is no room among all others. */
+export function overloadedError(): MlogError {
+  return new MlogError('overloaded', 'The service holds too much of unfinished requests.', {
+    hint: 'Nothing of this one was stored. Send it again in a moment.',
+  });
 }

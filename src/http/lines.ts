@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { MlogError } from '../errors.ts';
-import { overloadedError } from './body.ts';
-import { GatheredBytes } from './gathered-bytes.ts';
+import { GatheredBytes, overloadedError } from './gathered-bytes.ts';
 
 /**
  * Cuts the flowing text of a reply into its lines. Throws `unavailable` as soon as a line is longer

@@ -1,21 +1,21 @@
 import { join } from 'node:path';
 import { readSettings } from '../../src/config.ts';
-import { createGrpcJournal } from '../../src/grpc/journal-client.ts';
-import { openHttpClient } from '../../src/http/client.ts';
-import { createHttpJournal } from '../../src/http/journal-client.ts';
-import { startServer } from '../../src/http/server.ts';
-import { withBatch } from '../../src/journal/batch.ts';
+import { createGrpcJournal } from '../../src/grpc/client/journal.ts';
+import { openHttpClient } from '../../src/http/client/client.ts';
+import { createHttpJournal } from '../../src/http/client/journal.ts';
+import { startServer } from '../../src/http/server/server.ts';
+import { withBatch } from '../../src/journal/wrap/batch.ts';
 import type { Journal } from '../../src/journal/journal.ts';
-import { withLimit } from '../../src/journal/limit.ts';
-import { withRetry } from '../../src/journal/retry.ts';
-import { withTail } from '../../src/journal/tail.ts';
+import { withLimit } from '../../src/journal/wrap/limit.ts';
+import { withRetry } from '../../src/journal/wrap/retry.ts';
+import { withTail } from '../../src/journal/wrap/tail.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { withDiagnostics } from '../../src/roles/logging/diagnostics.ts';
 import { loggingRoutes } from '../../src/roles/logging/routes.ts';
 import { loggingMethods } from '../../src/roles/logging/rpc.ts';
 import { createLoggingService } from '../../src/roles/logging/service.ts';
 import { openMemoryJournal } from '../../src/store/memory.ts';
-import { openSqliteJournal } from '../../src/store/sqlite.ts';
+import { openSqliteJournal } from '../../src/store/sqlite/sqlite.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import {
   describeFollow,

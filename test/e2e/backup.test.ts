@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { openImmutable } from '../../src/store/sqlite-driver.ts';
+import { openImmutable } from '../../src/store/sqlite/driver.ts';
 import { getText, postForm, request } from '../support/http.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 import { readEntries, type StoredEntry } from '../support/writers.ts';

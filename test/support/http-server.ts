@@ -1,5 +1,5 @@
 import { readSettings } from '../../src/config.ts';
-import { startServer, type Routes, type Server } from '../../src/http/server.ts';
+import { startServer, type Routes, type Server } from '../../src/http/server/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 
 /** Starts an HTTP server in this process, on a free port, with the limits that are given. */

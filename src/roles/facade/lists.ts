@@ -1,5 +1,5 @@
 import { toMlogError } from '../../errors.ts';
-import type { TextStream } from '../../http/client.ts';
+import type { TextStream } from '../../http/client/client.ts';
 import { encodeTexts, toJsonLine } from '../../http/formats.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { selectEntries } from '../../journal/select.ts';

@@ -1,5 +1,5 @@
 import { MlogError, toMlogError } from '../../errors.ts';
-import { bodyMaxBytesOf, heldMaxBytesOf, readBody, streamBody } from '../../http/body.ts';
+import { bodyMaxBytesOf, heldMaxBytesOf, readBody, streamBody } from '../../http/server/body.ts';
 import type { EventOptions } from '../../http/events.ts';
 import {
   decodeText,
@@ -12,12 +12,12 @@ import {
 } from '../../http/formats.ts';
 import { splitBytes } from '../../http/lines.ts';
 import { orderHeader } from '../../http/order.ts';
-import { healthRoutes, type Check } from '../../http/health.ts';
-import { readIdempotencyKey } from '../../http/idempotency-key.ts';
-import { parseListing, replyToListing, type Listing } from '../../http/listing.ts';
-import { byMediaType } from '../../http/media-type.ts';
-import { json, type Reply } from '../../http/reply.ts';
-import type { Handler, Request, Routes } from '../../http/server.ts';
+import { healthRoutes, type Check } from '../../http/server/health.ts';
+import { readIdempotencyKey } from '../../http/server/idempotency-key.ts';
+import { parseListing, replyToListing, type Listing } from '../../http/server/listing.ts';
+import { byMediaType } from '../../http/server/media-type.ts';
+import { json, type Reply } from '../../http/server/reply.ts';
+import type { Handler, Request, Routes } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Message } from '../../message.ts';
 import { sendLines, unreadLine } from './bulk.ts';

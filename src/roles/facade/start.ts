@@ -1,5 +1,5 @@
 import type { Settings } from '../../config.ts';
-import { startServer, type Server } from '../../http/server.ts';
+import { startServer, type Server } from '../../http/server/server.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { facadeRoutes, type Upstream } from './routes.ts';
 import { createFacadeService } from './service.ts';

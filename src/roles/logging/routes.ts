@@ -1,4 +1,4 @@
-import { bodyMaxBytesOf, readBody } from '../../http/body.ts';
+import { bodyMaxBytesOf, readBody } from '../../http/server/body.ts';
 import {
   decodeText,
   mediaTypes,
@@ -7,11 +7,11 @@ import {
   parseNdjson,
   toResultLine,
 } from '../../http/formats.ts';
-import { healthRoutes } from '../../http/health.ts';
-import { parseListing, replyToListing } from '../../http/listing.ts';
-import { byMediaType } from '../../http/media-type.ts';
-import { json, type Reply } from '../../http/reply.ts';
-import type { Request, Routes } from '../../http/server.ts';
+import { healthRoutes } from '../../http/server/health.ts';
+import { parseListing, replyToListing } from '../../http/server/listing.ts';
+import { byMediaType } from '../../http/server/media-type.ts';
+import { json, type Reply } from '../../http/server/reply.ts';
+import type { Request, Routes } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { LoggingService } from './service.ts';
 

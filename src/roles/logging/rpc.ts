@@ -7,19 +7,19 @@ import {
   encodeLogReply,
   encodeText,
 } from '../../grpc/append-messages.ts';
-import { stoppingError, tellRefusal, type CallSignals } from '../../grpc/call.ts';
+import { stoppingError, tellRefusal, type CallSignals } from '../../grpc/server/call.ts';
 import { file_grpc_health_v1_health as healthFile } from '../../grpc/generated/grpc/health/v1/health_pb.ts';
 import { file_logging as loggingFile } from '../../grpc/generated/logging_pb.ts';
-import { healthMethods } from '../../grpc/health.ts';
-import { encodePages } from '../../grpc/pages.ts';
+import { healthMethods } from '../../grpc/server/health.ts';
+import { encodePages } from '../../grpc/server/pages.ts';
 import {
   decodeGetRequest,
   decodeReadRequest,
   encodeEntry,
   encodeHead,
 } from '../../grpc/read-messages.ts';
-import { reflectionMethods } from '../../grpc/reflection.ts';
-import type { Methods } from '../../grpc/server.ts';
+import { reflectionMethods } from '../../grpc/server/reflection.ts';
+import type { Methods } from '../../grpc/server/server.ts';
 import { conflictError } from '../../journal/conflict.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
 import { selectEntries, selectLive } from '../../journal/select.ts';

@@ -1,14 +1,14 @@
 import type { Settings } from '../../config.ts';
-import { fullText } from '../../connection-limit.ts';
+import { fullText } from '../../net/connection-limit.ts';
 import type { MlogError } from '../../errors.ts';
-import { startGrpcListener } from '../../grpc/listener.ts';
-import { startServer, type Server } from '../../http/server.ts';
-import { withBatch } from '../../journal/batch.ts';
+import { startGrpcListener } from '../../grpc/server/listener.ts';
+import { startServer, type Server } from '../../http/server/server.ts';
+import { withBatch } from '../../journal/wrap/batch.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { withLimit } from '../../journal/limit.ts';
-import { withTail } from '../../journal/tail.ts';
+import { withLimit } from '../../journal/wrap/limit.ts';
+import { withTail } from '../../journal/wrap/tail.ts';
 import { closeInReverse } from '../../lifecycle.ts';
-import { isInUse } from '../../listen.ts';
+import { isInUse } from '../../net/listen.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openJournal } from '../../open-journal.ts';
 import { withDiagnostics } from './diagnostics.ts';
@@ -97,7 +97,7 @@ async function startGrpc(
   };
   try {
     return await startGrpcListener(where, async () => {
-      const { createGrpcServer } = await import('../../grpc/server.ts');
+      const { createGrpcServer } = await import('../../grpc/server/server.ts');
       const { loggingMethods } = await import('./rpc.ts');
       const grpcLogger = logger.child({ service: 'logging' });
       const own = { ...settings, groupMaxBytes };

@@ -1,8 +1,8 @@
 import { mediaTypes } from '../../http/formats.ts';
-import { healthRoutes, type Check } from '../../http/health.ts';
-import { parseListing, replyToListing } from '../../http/listing.ts';
-import { json } from '../../http/reply.ts';
-import type { Handler, Routes } from '../../http/server.ts';
+import { healthRoutes, type Check } from '../../http/server/health.ts';
+import { parseListing, replyToListing } from '../../http/server/listing.ts';
+import { json } from '../../http/server/reply.ts';
+import type { Handler, Routes } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Replica } from './replica.ts';
 import { notImplementedText } from './service.ts';

@@ -1,7 +1,7 @@
 import type { Settings } from '../../config.ts';
 import { MlogError } from '../../errors.ts';
-import { startServer, type Server } from '../../http/server.ts';
-import { withTail } from '../../journal/tail.ts';
+import { startServer, type Server } from '../../http/server/server.ts';
+import { withTail } from '../../journal/wrap/tail.ts';
 import { closeInReverse, type Closeable } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openJournal, openStore } from '../../open-journal.ts';

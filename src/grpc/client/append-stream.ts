@@ -1,0 +1,213 @@
+import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
+import { asOutage, asUnsent, MlogError, parseCode, toMlogError } from '../../errors.ts';
+import type { AppendResult } from '../../journal/journal.ts';
+import { silentError, strangeError } from '../../journal/remote/no-answer.ts';
+import type { Message } from '../../message.ts';
+import { decodeAppendReply, encodeAppendRequest, type AppendReply } from '../append-messages.ts';
+import { readReply, type GrpcClient } from './client.ts';
+import { codeOf, isExhausted, isUnread, statusError } from '../status.ts';
+
+/** Appends groups of messages over one stream that stays open as long as it can. */
+export interface Appender {
+  /** Appends a group; gives up after the time that one call may take. */
+  append(messages: readonly Message[]): Promise<AppendResult[]>;
+  close(): void;
+}
+
+/** Makes an appender, which opens a stream when no open one has room for another group. */
+export function createAppender(client: GrpcClient): Appender {
+  const streams = new Set<AppendStream>();
+
+  function openStream(): AppendStream {
+    const stream = new AppendStream(client, () => streams.delete(stream));
+    streams.add(stream);
+    return stream;
+  }
+
+  /** A stream stays open until it fails, so one with room is used before another one is opened. */
+  function findStream(): AppendStream {
+    for (const stream of streams) if (stream.hasRoom) return stream;
+    return openStream();
+  }
+
+  async function appendAlone(
+    messages: readonly Message[],
+    deadline: number,
+  ): Promise<AppendResult[]> {
+    const stream = openStream();
+    const appended = stream.append(messages, deadline);
+    stream.retire();
+    try {
+      return await appended;
+    } catch (error) {
+      throw stream.status && isUnread(stream.status) ? unreadError(client.url) : error;
+    } finally {
+      stream.cancel();
+    }
+  }
+
+  async function append(
+    messages: readonly Message[],
+    deadline = performance.now() + client.timeoutMs,
+  ): Promise<AppendResult[]> {
+    const stream = findStream();
+    try {
+      return await stream.append(messages, deadline);
+    } catch (error) {
+      // A message larger than grpc-js takes at the other end has ended all that is on the stream,
+      // and nothing says which one it was. Each alone, that one is refused and all others are kept.
+      if (stream.status && isExhausted(stream.status)) return await appendAlone(messages, deadline);
+      // The first group of a stream counts as sent, so each stream leaves one group fewer.
+      const isOver = performance.now() >= deadline || stream.isCancelled;
+      if (isOver || !toMlogError(error).isUnsent) throw error;
+      return await append(messages, deadline);
+    }
+  }
+
+  return {
+    append: (messages) => append(messages),
+    close() {
+      for (const stream of streams) stream.cancel();
+    },
+  };
+}
+
+/** As many groups as a service of mlog answers at a time on one stream; the next ones wait. */
+const groupsMax = 16;
+
+/** The number of a group is an uint32. */
+const groupNumberMax = 2 ** 32 - 1;
+
+interface Waiting {
+  readonly messages: readonly Message[];
+  readonly timer: NodeJS.Timeout;
+  readonly resolve: (results: AppendResult[]) => void;
+  readonly reject: (error: MlogError) => void;
+}
+
+/** One stream, and the groups on it that have no answer yet. */
+class AppendStream {
+  /** What the other end, or grpc-js, ended it with. */
+  status: StatusObject | undefined;
+  isCancelled = false;
+  readonly #client: GrpcClient;
+  readonly #call: ClientDuplexStream<Buffer, Buffer>;
+  readonly #onEnd: () => void;
+  readonly #waiting = new Map<number, Waiting>();
+  #isOpen = true;
+  #isRetired = false;
+  #lastGroup = 0;
+  /** Groups are written one after the other; this is the number of the last one that was. */
+  #lastWritten = 0;
+
+  constructor(client: GrpcClient, onEnd: () => void) {
+    this.#client = client;
+    this.#onEnd = onEnd;
+    this.#call = client.open('/LoggingService/Append');
+    this.#call.on('data', (bytes: Buffer) => this.#take(bytes));
+    this.#call.on('status', (status: StatusObject) => {
+      this.status = status;
+      this.#end(endError(status, client.url));
+    });
+    // The status tells it, too.
+    this.#call.on('error', () => {});
+  }
+
+  /** Says whether the stream takes another group, and no earlier one holds that up. */
+  get hasRoom(): boolean {
+    return this.#isOpen && !this.#isRetired && this.#waiting.size < groupsMax;
+  }
+
+  append(messages: readonly Message[], deadline: number): Promise<AppendResult[]> {
+    return new Promise((resolve, reject) => {
+      this.#lastGroup += 1;
+      const group = this.#lastGroup;
+      if (group === groupNumberMax) this.#isRetired = true;
+      const timer = setTimeout(() => this.#giveUp(group), deadline - performance.now());
+      this.#waiting.set(group, { messages, timer, resolve, reject });
+      this.#call.write(encodeAppendRequest({ group, messages }), () => {
+        if (this.#isOpen) this.#lastWritten = group;
+      });
+    });
+  }
+
+  /** Takes no other group from now on; the stream ends after its last answer. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
+  cancel(): void {
+    this.isCancelled = true;
+    this.#end(new MlogError('closed', 'The journal is closed.'));
+  }
+
+  #take(bytes: Buffer): void {
+    const { url } = this.#client;
+    try {
+      const reply = readReply(decodeAppendReply, bytes, url);
+      const waiting = this.#waiting.get(reply.group);
+      // An answer may come after its group was given up.
+      if (!waiting && this.#isRetired && reply.group <= this.#lastGroup) return;
+      if (!waiting || !isWhole(reply, waiting.messages.length)) throw strangeError(url);
+      this.#waiting.delete(reply.group);
+      settle(waiting, reply, url);
+      if (this.#isRetired && this.#waiting.size === 0) this.#end(silentError(url));
+    } catch (error) {
+      this.#end(toMlogError(error));
+    }
+  }
+
+  /** Fails one group; the stream takes no others, and waits for the answers to those it has. */
+  #giveUp(group: number): void {
+    const { reject } = this.#waiting.get(group)!;
+    this.#waiting.delete(group);
+    this.#isRetired = true;
+    reject(this.#errorOf(group, silentError(this.#client.url)));
+    if (this.#waiting.size === 0) this.#end(silentError(this.#client.url));
+  }
+
+  #end(error: MlogError): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#call.cancel();
+    this.#onEnd();
+    for (const [group, { timer, reject }] of this.#waiting) {
+      clearTimeout(timer);
+      reject(this.#errorOf(group, error));
+    }
+    this.#waiting.clear();
+  }
+
+  /** The group behind the last one written may be on its way, those behind it are not. */
+  #errorOf(group: number, error: MlogError): MlogError {
+    return group > this.#lastWritten + 1 ? asUnsent(error) : error;
+  }
+}
+
+/** Says whether a reply has a result for each message, in their order. */
+function isWhole({ results, error }: AppendReply, count: number): boolean {
+  if (error) return true;
+  return results.length === count && results.every(({ seq }) => seq !== undefined && seq > 0);
+}
+
+function settle(waiting: Waiting, { results, error }: AppendReply, url: string): void {
+  const { messages, timer, resolve, reject } = waiting;
+  clearTimeout(timer);
+  if (!error) return resolve(messages.map(({ id }, index) => ({ id, ...results[index]! })));
+  const code = parseCode(error.code) ?? codeOf(error.status);
+  reject(asOutage(new MlogError(code, `The service at ${url} answered: ${error.message}`)));
+}
+
+/** What ended the stream says nothing of what became of a group, so it is never a refusal of it. */
+function endError(status: StatusObject, url: string): MlogError {
+  const error = statusError(status, url);
+  if (error.retryable) return error;
+  const isMisfit = error.code === 'unimplemented';
+  return new MlogError('unavailable', error.message, { isMisfit, cause: error });
+}
+
+function unreadError(url: string): MlogError {
+  return new MlogError('too_large', `The service at ${url} takes no message of that size.`, {
+    hint: 'Send less at a time, or raise --append-max-bytes of the service.',
+  });
+}

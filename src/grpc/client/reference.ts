@@ -1,0 +1,46 @@
+import { toMlogError } from '../../errors.ts';
+import type { AppendResult, Journal } from '../../journal/journal.ts';
+import { noLoggingError, strangeError } from '../../journal/remote/no-answer.ts';
+import { createReferenceJournal } from '../../journal/remote/reference.ts';
+import type { Message } from '../../message.ts';
+import { decodeLogReply, decodeTexts, encodeLogRequest } from '../append-messages.ts';
+import { readReply, type GrpcClient } from './client.ts';
+import { empty } from '../read-messages.ts';
+
+/** A journal that can also list the texts alone, as the reference does. */
+export interface GrpcJournal extends Journal {
+  /** Gives all texts in order, in one reply. */
+  texts(): Promise<string[]>;
+}
+
+/**
+ * The journal of a reference logging service, which knows only LogMessage and GetMessages: one
+ * message a call, no numbers, no entries.
+ */
+export function createCallJournal(client: GrpcClient): GrpcJournal {
+  async function appendOne(message: Message): Promise<AppendResult> {
+    const { id } = message;
+    try {
+      const bytes = await client.call('/LoggingService/LogMessage', encodeLogRequest(message));
+      const status = readReply(decodeLogReply, bytes, client.url);
+      if (status === 'Logged') return { id, status: 'logged' };
+      // The second attempt of a message whose first reply was lost: it is stored, that is success.
+      if (status === 'Duplicate') return { id, status: 'duplicate' };
+    } catch (error) {
+      const { code, message: said } = toMlogError(error);
+      if (code === 'conflict') return { id, status: 'conflict' };
+      if (code === 'unimplemented') throw noLoggingError(said, error);
+      throw error;
+    }
+    throw strangeError(client.url);
+  }
+
+  const close = () => Promise.resolve(client.close());
+  return {
+    ...createReferenceJournal({ url: client.url, appendOne, close }),
+    async texts() {
+      const bytes = await client.call('/LoggingService/GetMessages', empty);
+      return readReply(decodeTexts, bytes, client.url);
+    },
+  };
+}

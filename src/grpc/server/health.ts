@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { MlogError } from '../../errors.ts';
+import { stoppingError, type CallSignals } from './call.ts';
+import {
+  HealthCheckRequestSchema,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthCheckResponseSchema,
+} from '../generated/grpc/health/v1/health_pb.ts';
+import type { Methods } from './server.ts';
+
+/** The longest time until a watching client learns of a change. */
+const watchMs = 1_000;
+
+/**
+ * The health protocol of gRPC (https://grpc.io/docs/guides/health-checking/), for the server as a
+ * whole, which has the empty name, and for the services named.
+ */
+export function healthMethods(services: readonly string[], check: () => Promise<unknown>): Methods {
+  const names = new Set(['', ...services]);
+
+  async function statusOf(name: string): Promise<ServingStatus> {
+    if (!names.has(name)) return ServingStatus.SERVICE_UNKNOWN;
+    return await check().then(
+      () => ServingStatus.SERVING,
+      () => ServingStatus.NOT_SERVING,
+    );
+  }
+
+  async function* watch(request: Buffer, { gone, stopping }: CallSignals): AsyncGenerator<Buffer> {
+    const name = parseName(request);
+    const signal = AbortSignal.any([gone, stopping]);
+    let told: ServingStatus | undefined;
+    while (!signal.aborted) {
+      const status = await statusOf(name);
+      if (status !== told) yield toResponse(status);
+      told = status;
+      await sleep(watchMs, undefined, { signal }).catch(() => {});
+    }
+    if (gone.aborted) return;
+    yield toResponse(ServingStatus.NOT_SERVING);
+    throw stoppingError;
+  }
+
+  return {
+    '/grpc.health.v1.Health/Check': {
+      async unary(request) {
+        const status = await statusOf(parseName(request));
+        if (status !== ServingStatus.SERVICE_UNKNOWN) return toResponse(status);
+        throw new MlogError('not_found', 'There is no service of this name.');
+      },
+    },
+    '/grpc.health.v1.Health/Watch': { stream: watch },
+  };
+}
+
+function parseName(request: Buffer): string {
+  try {
+    return fromBinary(HealthCheckRequestSchema, request).service;
+  } catch (error) {
+    throw new MlogError('invalid_argument', 'This is no HealthCheckRequest.', { cause: error });
+  }
+}
+
+function toResponse(status: ServingStatus): Buffer {
+  return Buffer.from(
+    toBinary(HealthCheckResponseSchema, create(HealthCheckResponseSchema, { status })),
+  );
+}

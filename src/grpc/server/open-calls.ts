@@ -1,0 +1,152 @@
+import type { Http2Server, ServerHttp2Stream } from 'node:http2';
+import {
+  ServerInterceptingCall,
+  type Server as GrpcServer,
+  type ServerInterceptor,
+} from '@grpc/grpc-js';
+import { MlogError } from '../../errors.ts';
+import type { Logger } from '../../observe/logger.ts';
+import { lingerMs, OpenCall, type BaseCall, type CallLimits } from './open-call.ts';
+import { ReceiveLimit, type ReceiveLimits } from './receive-limit.ts';
+
+/** How all calls of a server are held in bounds. */
+export interface OpenCallsLimits extends CallLimits {
+  /** What all calls together may hold of messages that nobody has taken yet. */
+  readonly queueMaxBytes: number;
+  /** As many calls may be open at a time, however few connections they share. */
+  readonly connectionsMax: number;
+}
+
+/** The calls that are open on a server. */
+export interface OpenCalls {
+  /** Puts each call under its bounds; the first interceptor of the server. */
+  readonly intercept: ServerInterceptor;
+  /** Closes the streams of calls that grpc-js answers by itself, as those of unknown methods. */
+  closeUnknown(server: GrpcServer): void;
+  /** Lets calls that are being answered come to their end; resolves when all are closed. */
+  stop(): Promise<void>;
+}
+
+/** How often it is looked for what is due. */
+const clockMs = 100;
+
+/** Says that a message of a stream is in use; see `OpenCall.taken`. */
+export function noteTaken({ call }: { readonly call?: unknown }): void {
+  if (call instanceof BoundedCall) call.openCall.taken();
+}
+
+/** Makes the set of open calls of a server; methods other than `textPaths` take little. */
+export function createOpenCalls(
+  limits: OpenCallsLimits,
+  textPaths: ReadonlySet<string>,
+  logger: Logger,
+): OpenCalls {
+  const open = new Set<OpenCall>();
+  const received = new ReceiveLimit(receiveLimits(limits));
+  let latest: ServerHttp2Stream | undefined;
+  let onEmpty = () => {};
+  const clock = { nowMs: performance.now() };
+  const ticking = setInterval(() => {
+    clock.nowMs = performance.now();
+    for (const call of open) call.check();
+  }, clockMs).unref();
+
+  function onClose(call: OpenCall): void {
+    open.delete(call);
+    if (open.size === 0) onEmpty();
+  }
+
+  return {
+    intercept({ path, requestStream: isStream, responseStream }, call) {
+      const base = call as unknown as BaseCall;
+      const openCall = new OpenCall(base, {
+        path,
+        isStream,
+        hasOneReply: !responseStream,
+        takesTexts: textPaths.has(path),
+        limits,
+        received,
+        clock,
+        onClose,
+        logger,
+      });
+      // Not a WeakMap, whose upkeep the collector pays for with each call.
+      latest = base.stream;
+      const send = base.sendStatus.bind(base);
+      // All statuses pass here, also those that grpc-js makes by itself.
+      base.sendStatus = (status) => {
+        openCall.onStatus(status);
+        send(status);
+      };
+      open.add(openCall);
+      if (open.size > limits.connectionsMax)
+        openCall.refuseExcess(callsError(limits.connectionsMax));
+      return new BoundedCall(call, openCall, isStream);
+    },
+    closeUnknown(server) {
+      const { http2Servers } = server as unknown as { http2Servers: Map<Http2Server, unknown> };
+      for (const http2Server of http2Servers.keys()) {
+        http2Server.on('stream', (stream, headers) => {
+          // grpc-js has just handed on those that have a method.
+          if (stream === latest) return;
+          const path = headers[':path']?.slice(0, pathMaxLength);
+          logger.warn({ path, code: 'unimplemented' }, 'Call failed');
+          setTimeout(() => stream.close(), lingerMs);
+        });
+      }
+    },
+    async stop() {
+      for (const call of open) call.stop();
+      if (open.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));
+      clearInterval(ticking);
+    },
+  };
+}
+
+/** Of a path that no method has, so much is told: it is the client's text. */
+const pathMaxLength = 200;
+
+/** A call as a handler sees it: the messages of a stream come one by one, as they are taken. */
+class BoundedCall extends ServerInterceptingCall {
+  readonly openCall: OpenCall;
+  readonly #isStream: boolean;
+
+  constructor(
+    call: ConstructorParameters<typeof ServerInterceptingCall>[0],
+    openCall: OpenCall,
+    isStream: boolean,
+  ) {
+    super(call);
+    this.openCall = openCall;
+    this.#isStream = isStream;
+  }
+
+  override startRead(): void {
+    // By itself grpc-js reads 16 messages ahead, each as large as they may be.
+    if (this.#isStream) this.openCall.readWhenTaken(() => super.startRead());
+    else super.startRead();
+  }
+
+  override sendMessage(message: unknown, callback: () => void): void {
+    this.openCall.writing();
+    super.sendMessage(message, () => {
+      this.openCall.written();
+      callback();
+    });
+  }
+}
+
+/** One connection gets a part of the whole, and in any case enough for the largest message. */
+function receiveLimits({ queueMaxBytes, messageMaxBytes }: OpenCallsLimits): ReceiveLimits {
+  const connectionReceiveMaxBytes = Math.max(queueMaxBytes / connectionShare, messageMaxBytes);
+  const receiveMaxBytes = Math.max(queueMaxBytes, messageMaxBytes);
+  return { receiveMaxBytes, connectionReceiveMaxBytes };
+}
+
+const connectionShare = 2;
+
+function callsError(callsMax: number): MlogError {
+  return new MlogError('overloaded', `${callsMax} calls are open; this one was not read.`, {
+    hint: 'Call again in a moment, or raise --connections-max of the service.',
+  });
+}

@@ -1,0 +1,42 @@
+import { hasErrno, MlogError } from '../../errors.ts';
+import { nobodyError, silentError, unknownHostError } from '../../journal/remote/no-answer.ts';
+
+/** Turns what a client of undici or of Node throws into an error of ours that names the service. */
+export function toClientError(error: unknown, url: string): MlogError {
+  if (error instanceof MlogError) return error;
+  if (error instanceof Error && error.name === 'TimeoutError') return silentError(url, error);
+  if (
+    hasErrno(error, 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT')
+  ) {
+    return silentError(url, error);
+  }
+  if (hasErrno(error, 'ECONNREFUSED')) return nobodyError(url, error);
+  if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) return unknownHostError(url, error);
+  if (hasErrno(error, 'ECONNRESET')) {
+    return new MlogError('unavailable', `The connection to ${url} broke off.`, { cause: error });
+  }
+  if (hasErrno(error, 'EMFILE', 'ENFILE')) {
+    return new MlogError('unavailable', `There is no descriptor left to connect to ${url}.`, {
+      hint: 'Raise the limit of open files (ulimit -n) of this process.',
+      cause: error,
+    });
+  }
+  if (hasErrno(error, 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG')) {
+    return new MlogError('unavailable', `What listens at ${url} does not speak TLS.`, {
+      hint: 'Is its address one of http:// instead of https://?',
+      cause: error,
+    });
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return new MlogError('unavailable', `The connection to ${url} failed: ${reason}.`, {
+    cause: error,
+  });
+}
+
+/** More than the largest reply that is read whole, to 10,000 messages with ids of 256 bytes. */
+export const replyMaxBytes = 16 * 1024 * 1024;
+
+/** The error for a reply beyond that. */
+export function tooLongError(): MlogError {
+  return new MlogError('unavailable', `The reply is larger than ${replyMaxBytes} bytes.`);
+}

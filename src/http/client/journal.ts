@@ -1,0 +1,33 @@
+import { createFoundJournal } from '../../journal/remote/found.ts';
+import type { Journal } from '../../journal/journal.ts';
+import { noLoggingError } from '../../journal/remote/no-answer.ts';
+import type { HttpClient } from './client.ts';
+import { createFormJournal } from './form.ts';
+import { createNdjsonJournal } from './ndjson.ts';
+import { isRedirect, statusError } from './problem.ts';
+
+/**
+ * Gives the journal of the logging service behind a client, mlog or reference, and finds out which
+ * by itself: only mlog answers `/livez` with its name, and both have a list at `/logging`.
+ */
+export function createHttpJournal(client: HttpClient): Journal {
+  const dialects = { mlog: createNdjsonJournal(client), reference: createFormJournal(client) };
+
+  async function find(): Promise<Journal> {
+    const reply = await client.exchange({ method: 'GET', path: '/livez' });
+    // A service that is unwell says nothing about which one it is.
+    if (reply.status >= 500 || isRedirect(reply)) throw statusError(reply);
+    const role = reply.header('mlog-role');
+    if (role !== '' && role !== 'logging') {
+      throw noLoggingError(`At ${client.url} is a ${role} service, not logging.`);
+    }
+    if (role) return dialects.mlog;
+    const list = await client.exchange({ method: 'HEAD', path: '/logging' });
+    if (list.status === 404) {
+      throw noLoggingError(`The service at ${list.url} answered 404.`);
+    }
+    return dialects.reference;
+  }
+
+  return createFoundJournal(find, () => client.close());
+}

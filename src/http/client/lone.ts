@@ -1,0 +1,58 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { silentError } from '../../journal/remote/no-answer.ts';
+import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
+import type { HttpClient, HttpClientOptions, HttpReply } from './client.ts';
+
+/** What a process needs that sends one message. */
+export type LoneClient = Pick<HttpClient, 'url' | 'exchange'>;
+
+/**
+ * Gives a client for an exchange or two, each on a connection of its own, by what Node brings along:
+ * undici takes longer to load than `node -e 0` takes altogether. Fails as an `HttpClient` does.
+ */
+export function createLoneClient(url: string, { timeoutMs }: HttpClientOptions): LoneClient {
+  const { origin, protocol, pathname } = new URL(url);
+  const base = origin + pathname.replace(/\/$/, '');
+
+  return {
+    url,
+    async exchange({ method, path, headers = {}, body }) {
+      const { request } =
+        protocol === 'https:' ? await import('node:https') : await import('node:http');
+      const sent = request(base + path, { method, headers, agent: false });
+      const late = setTimeout(() => sent.destroy(silentError(url)), timeoutMs);
+      try {
+        const reply = readReply(sent, base + path);
+        sent.end(body);
+        return await reply;
+      } catch (error) {
+        throw toClientError(error, url);
+      } finally {
+        clearTimeout(late);
+        // A service may answer before it has read all, and then read no more.
+        sent.destroy();
+      }
+    },
+  };
+}
+
+function readReply(sent: ClientRequest, url: string): Promise<HttpReply> {
+  return new Promise((resolve, reject) => {
+    sent.on('error', reject);
+    sent.on('upgrade', () => reject(new Error('it answered in another protocol')));
+    sent.on('response', (response: IncomingMessage) => {
+      const { statusCode: status = 0, headersDistinct } = response;
+      const header = (name: string) => headersDistinct[name]?.[0] ?? '';
+      const pieces: Buffer[] = [];
+      let bytes = 0;
+      response.on('error', reject).on('data', (piece: Buffer) => {
+        pieces.push(piece);
+        bytes += piece.length;
+        if (bytes > replyMaxBytes) reject(tooLongError());
+      });
+      response.on('end', () =>
+        resolve({ url, status, header, text: Buffer.concat(pieces).toString() }),
+      );
+    });
+  });
+}

@@ -1,0 +1,226 @@
+import { asOutage, type MlogError } from '../../errors.ts';
+import type { AppendResult, FollowRange, Head, Journal, ReadRange } from '../../journal/journal.ts';
+import { strangeError } from '../../journal/remote/no-answer.ts';
+import { spanOf, type Selected, type Selection } from '../../journal/select.ts';
+import { wholePages } from '../../journal/whole.ts';
+import type { Entry, Message } from '../../message.ts';
+import { heartbeatMaxMs } from '../../setting-kinds.ts';
+import { readFailure, type HttpClient, type HttpReply, type HttpStream } from './client.ts';
+import { readEvents } from '../events.ts';
+import { mediaTypes, toMessageLine } from '../formats.ts';
+import { splitLines } from '../lines.ts';
+import { isProblem, isRedirect, problemError, statusError } from './problem.ts';
+
+/** No entry is longer; a text of the largest size that can be set would not fit a string. */
+const lineMaxLength = 256 * 1024 * 1024;
+
+/** The journal of a logging service that is mlog: many messages a request, entries in pages. */
+export function createNdjsonJournal(client: HttpClient): Journal {
+  return {
+    async append(messages) {
+      const reply = await client.exchange({
+        method: 'POST',
+        path: '/logging',
+        headers: { 'content-type': mediaTypes.ndjson },
+        body: messages.map(toMessageLine).join(''),
+      });
+      if (reply.status !== 200) throw toAppendReplyError(reply);
+      return parseResults(reply, messages, client.url);
+    },
+    ...createReader(client, '/logging'),
+    follow: (range) => followEntries(client, '/logging', range),
+    async get(id) {
+      const reply = await client.exchange({
+        method: 'GET',
+        path: `/logging?id=${encodeURIComponent(id)}`,
+      });
+      if (reply.status === 404 && isProblem(reply)) return undefined;
+      if (reply.status !== 200) throw toMlogReplyError(reply);
+      return parseEntry(reply.text, client.url);
+    },
+    close: () => client.close(),
+  };
+}
+
+/** Reads what a service of mlog lists at a path, be it its own journal or another one. */
+export function createReader(client: HttpClient, path: string): Pick<Journal, 'head' | 'read'> {
+  return {
+    head: () => readHead(client, path),
+    read: (range) => readEntries(client, path, range),
+  };
+}
+
+async function checkStream(stream: HttpStream, type: string): Promise<void> {
+  if (stream.status === 200 && stream.header('content-type').startsWith(type)) return;
+  throw toMlogReplyError(await readFailure(stream));
+}
+
+/**
+ * Reads the entries that a service of mlog lists at a path, a page for each piece that comes. Throws
+ * `unavailable` where the list ends before the entry that its head announces.
+ */
+async function* readEntries(
+  client: HttpClient,
+  path: string,
+  { after, limit, journal }: ReadRange,
+): AsyncGenerator<readonly Entry[]> {
+  if (limit <= 0) return;
+  const selection = { after, limit: Math.min(limit, Number.MAX_SAFE_INTEGER), journal };
+  const stream = await client.stream({
+    method: 'GET',
+    path: path + toQuery(selection),
+    headers: { accept: mediaTypes.ndjson },
+  });
+  await checkStream(stream, mediaTypes.ndjson);
+  yield* entriesOf(stream, selection, client.url).pages;
+}
+
+/** Writes a selection as the query of a list; empty where it asks for nothing. */
+export function toQuery(selection: Selection): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(selection)) {
+    // An id that is empty is none: an older service tells none, and refuses to be asked.
+    if (value !== undefined && value !== '') query.set(name, String(value));
+  }
+  return query.size === 0 ? '' : `?${query.toString()}`;
+}
+
+/** Reads the list of a selection from a reply that has begun: its head, and then the entries. */
+export function entriesOf(stream: HttpStream, selection: Selection, url: string): Selected {
+  const head = toHead(stream);
+  if (!hasSeqs(head)) {
+    stream.cancel();
+    throw strangeError(url);
+  }
+  return { head, pages: wholePages(parsePages(stream, url), spanOf(head, selection)) };
+}
+
+async function* parsePages(stream: HttpStream, url: string): AsyncGenerator<readonly Entry[]> {
+  for await (const lines of splitLines(stream.chunks, lineMaxLength)) {
+    yield lines.map((line) => parseEntry(line, url));
+  }
+}
+
+/**
+ * A service of mlog that follows says something more often than this; one that does not is gone.
+ * Twice the longest heartbeat that can be set.
+ */
+const silenceMaxMs = 2 * heartbeatMaxMs;
+
+/** Follows the entries that a service of mlog lists at a path, until it stops or the signal says. */
+export async function* followEntries(
+  client: HttpClient,
+  path: string,
+  { after, signal, journal }: FollowRange,
+): AsyncGenerator<readonly Entry[]> {
+  if (signal.aborted) return;
+  const stream = await client.stream({
+    method: 'GET',
+    path: path + toQuery({ after, journal }),
+    headers: { accept: mediaTypes.events },
+    silenceMaxMs,
+  });
+  signal.addEventListener('abort', stream.cancel);
+  try {
+    if (signal.aborted) return;
+    await checkStream(stream, mediaTypes.events);
+    for await (const datas of readEvents(stream.chunks, lineMaxLength)) {
+      yield datas.map((data) => parseEntry(data, client.url));
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener('abort', stream.cancel);
+    stream.cancel();
+  }
+}
+
+/** Asks a service of mlog where the journal stands that it lists at a path. */
+export async function readHead(client: HttpClient, path: string): Promise<Head> {
+  const headers = { accept: mediaTypes.ndjson };
+  let reply = await client.exchange({ method: 'HEAD', path, headers });
+  if (reply.status !== 200) {
+    // A reply to HEAD cannot say what is wrong; one to the same question by GET can.
+    const asked = path + toQuery({ limit: 0 });
+    reply = await client.exchange({ method: 'GET', path: asked, headers });
+  }
+  const head = toHead(reply);
+  if (reply.status !== 200 || !hasSeqs(head)) throw toMlogReplyError(reply);
+  return head;
+}
+
+function hasSeqs({ firstSeq, lastSeq }: Head): boolean {
+  return Number.isSafeInteger(firstSeq) && Number.isSafeInteger(lastSeq);
+}
+
+/** Where a list says that the journal stands; NaN for what it does not say. */
+function toHead({ header }: Pick<HttpReply, 'header'>): Head {
+  return {
+    journal: header('mlog-journal'),
+    firstSeq: Number.parseInt(header('mlog-first-seq'), 10),
+    lastSeq: Number.parseInt(header('mlog-last-seq'), 10),
+  };
+}
+
+/** What a reply to an append means that is not the wanted one. */
+function toAppendReplyError(reply: HttpReply): MlogError {
+  const error = toMlogReplyError(reply);
+  return isProblem(reply) ? asOutage(error) : error;
+}
+
+/** What a reply means that is not the wanted one. */
+function toMlogReplyError(reply: HttpReply): MlogError {
+  // Only what mlog says itself is a refusal; another service in its place is none of that.
+  if (isProblem(reply)) return problemError(reply);
+  // A proxy in front of a service that is away says nothing about which service it is.
+  if (reply.status >= 500 || isRedirect(reply)) return statusError(reply);
+  return strangeError(reply.url, `It answered ${reply.status}.`);
+}
+
+/** Believes a reply only when it has a result for each message, in their order. */
+function parseResults(reply: HttpReply, messages: readonly Message[], url: string): AppendResult[] {
+  const lines = reply.text.split('\n');
+  if (lines.pop() !== '' || lines.length !== messages.length) throw strangeError(url);
+  return lines.map((line, index) => {
+    const { id, status, seq }: Partial<AppendResult> =
+      parsePlainResult(line) ?? parseLine(line, url);
+    const isKnown = status === 'logged' || status === 'duplicate' || status === 'conflict';
+    if (!isKnown || !isSeq(seq) || id !== messages[index]?.id) throw strangeError(url);
+    return { id: messages[index]!.id, status, seq };
+  });
+}
+
+/**
+ * Reads a result as mlog writes it, with an id of plain ASCII. Gives undefined for any other line.
+ * Measured: 0.12 µs, where the general way takes 0.3.
+ */
+export function parsePlainResult(line: string): AppendResult | undefined {
+  const plain =
+    /^\{"id":"([ !#-[\]-~]*)","seq":(\d{1,15}),"status":"(logged|duplicate|conflict)"\}$/;
+  const [, id, seq, status] = plain.exec(line) ?? [];
+  if (id === undefined) return undefined;
+  return { id, seq: Number(seq), status: status as AppendResult['status'] };
+}
+
+/** Believes a line only when it is an entry. */
+function parseEntry(line: string, url: string): Entry {
+  const { seq, id, txt, at } = parseLine(line, url) as Partial<Entry>;
+  const areTexts = typeof id === 'string' && typeof txt === 'string' && typeof at === 'string';
+  if (!isSeq(seq) || !areTexts) throw strangeError(url);
+  return { seq, id, txt, at };
+}
+
+function isSeq(seq: unknown): seq is number {
+  return Number.isSafeInteger(seq) && (seq as number) > 0;
+}
+
+function parseLine(line: string, url: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw strangeError(url, error);
+  }
+  if (typeof value !== 'object' || value === null) throw strangeError(url);
+  return value;
+}

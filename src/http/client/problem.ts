@@ -1,0 +1,87 @@
+import { MlogError, parseCode, type Code } from '../../errors.ts';
+import { mediaTypes } from '../formats.ts';
+import type { HttpReply } from './client.ts';
+
+/** Says whether a reply carries a problem document, as every refusal of mlog does. */
+export function isProblem(reply: Pick<HttpReply, 'header'>): boolean {
+  return reply.header('content-type').startsWith(mediaTypes.problem);
+}
+
+/** Turns a problem document from a service back into an error. */
+export function problemError(reply: HttpReply, url = reply.url): MlogError {
+  let problem: { detail?: unknown; code?: unknown; firstSeq?: unknown } = {};
+  try {
+    problem = (JSON.parse(reply.text) as typeof problem | null) ?? {};
+  } catch {
+    // A reply to HEAD has no body, a broken one no detail: the status says enough.
+  }
+  const { detail, code, firstSeq } = problem;
+  const said = typeof detail === 'string' ? detail : undefined;
+  const { message, hint, ...error } = statusError(reply, url, said);
+  return new MlogError(codeOfProblem(code, reply.status) ?? error.code, message, {
+    hint,
+    ...(typeof firstSeq === 'number' && { details: { firstSeq } }),
+  });
+}
+
+/** Believes a code where the status says as well whether it is a refusal. */
+function codeOfProblem(word: unknown, status: number): Code | undefined {
+  const code = parseCode(word);
+  if (!code) return undefined;
+  return new MlogError(code, '').httpStatus >= 500 === status >= 500 ? code : undefined;
+}
+
+/** What there is to know of a reply that is none of success. */
+export type FailedReply = Pick<HttpReply, 'status' | 'header' | 'url'>;
+
+/**
+ * Turns a reply other than success into an error: 4xx is a refusal, all else may be retried, also a
+ * redirect, by which a proxy may put somebody off for a while.
+ */
+export function statusError(reply: FailedReply, url = reply.url, detail?: string): MlogError {
+  const { status } = reply;
+  const answered = `The service at ${url} answered ${status}`;
+  if (isRedirect(reply)) {
+    const location = reply.header('location') || 'nowhere';
+    return new MlogError(
+      'unavailable',
+      `${answered}, a redirect to ${location}; redirects are not followed.`,
+      { hint: 'Give the address that it redirects to.', isMisfit: true },
+    );
+  }
+  return new MlogError(
+    codeOfStatus(status),
+    `${answered}${detail === undefined ? '.' : `: ${detail}`}`,
+  );
+}
+
+/** Says whether a reply names another place for what was asked (RFC 9110, section 15.4). */
+export function isRedirect({ status }: Pick<HttpReply, 'status'>): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
+}
+
+function codeOfStatus(status: number): Code {
+  switch (status) {
+    case 403:
+      return 'forbidden';
+    case 404:
+      return 'not_found';
+    case 408:
+      return 'request_timeout';
+    case 410:
+      return 'gone';
+    case 413:
+      return 'too_large';
+    case 422:
+      return 'conflict';
+    case 429:
+    case 503:
+      return 'overloaded';
+    case 501:
+      return 'unimplemented';
+    case 507:
+      return 'storage_full';
+    default:
+      return status >= 400 && status < 500 ? 'invalid_argument' : 'unavailable';
+  }
+}

@@ -1,0 +1,135 @@
+import Negotiator from 'negotiator';
+import { parseWholeNumber } from '../../setting-kinds.ts';
+import { MlogError } from '../../errors.ts';
+import type { Head, Journal } from '../../journal/journal.ts';
+import { selectEntries, selectLive, type Furthest, type Selection } from '../../journal/select.ts';
+import { parseId } from '../../message.ts';
+import { encodeEvents, type EventOptions } from '../events.ts';
+import { encodeNdjson, encodeTexts, mediaTypes, parsePairs } from '../formats.ts';
+import { json, type Reply } from './reply.ts';
+import type { Request } from './server.ts';
+
+/** What a reader asked for: one entry by its id, or some entries, and in which media type. */
+export interface Listing extends Selection {
+  readonly id?: string | undefined;
+  /** The media types the reader takes, the best one first. */
+  readonly types: readonly string[];
+  /** The query asks for something, so the plain list is no answer. */
+  readonly isQueried: boolean;
+}
+
+const parameters = ['after', 'limit', 'last', 'id', 'journal'] as const;
+
+const served = [mediaTypes.json, mediaTypes.ndjson, mediaTypes.events];
+
+/**
+ * Reads the query and the Accept header of a listing. Throws `invalid_argument` for a wrong or
+ * unknown parameter, `not_acceptable` where nothing is served that the reader takes.
+ */
+export function parseListing({ search, raw }: Request): Listing {
+  const query = new URLSearchParams([...parsePairs(search)]);
+  const types = new Negotiator(raw).mediaTypes(served);
+  if (types.length === 0) {
+    throw new MlogError('not_acceptable', 'This is not served in any type that is accepted.', {
+      hint: `Accept ${served.join(', ')}.`,
+    });
+  }
+  for (const name of query.keys()) {
+    const known = (parameters as readonly string[]).includes(name);
+    if (!known || query.getAll(name).length > 1) {
+      throw new MlogError('invalid_argument', `The query has ${known ? 'two' : 'a'} ${name}.`, {
+        hint: `It may have ${parameters.join(', ')}, each once.`,
+      });
+    }
+  }
+  const id = query.get('id');
+  const seen = lastEventId(raw, types);
+  const listing: Listing = {
+    types,
+    isQueried: query.size > 0,
+    after: seen ?? numberOf('after', query.get('after')),
+    limit: numberOf('limit', query.get('limit')),
+    // Of a client that comes back: the last ones are now others, and some between would be missed.
+    last: seen === undefined ? numberOf('last', query.get('last')) : undefined,
+    journal: query.get('journal') ?? undefined,
+    ...(id !== null && { id: parseId(id) }),
+  };
+  if (id !== null && ['after', 'limit', 'last'].some((name) => query.has(name))) {
+    throw new MlogError('invalid_argument', 'The query has more than an id.', {
+      hint: 'An id gives one entry; after, limit and last are of lists.',
+    });
+  }
+  return listing;
+}
+
+/** A client of events that comes back tells by this header how far it was, whatever it asked. */
+function lastEventId(raw: Request['raw'], types: readonly string[]): number | undefined {
+  const given = raw.headers['last-event-id'];
+  if (types[0] !== mediaTypes.events || given === undefined) return undefined;
+  return numberOf('Last-Event-ID', String(given));
+}
+
+function numberOf(name: string, given: string | null): number | undefined {
+  if (given === null) return undefined;
+  const value = parseWholeNumber(given, 0, Number.MAX_SAFE_INTEGER);
+  if (value === undefined) {
+    throw new MlogError('invalid_argument', `${name} is not a whole number of 0 or more.`);
+  }
+  return value;
+}
+
+/** How listings of a journal are answered. */
+export interface ListingOptions extends EventOptions {
+  /** Set where the journal is the copy of another one. */
+  readonly furthest?: Furthest;
+}
+
+/**
+ * Answers a listing from a journal. Throws `not_found` for an id that is not in it, `gone` for a
+ * position that retention has removed or that the journal never had.
+ */
+export async function replyToListing(
+  listing: Listing,
+  journal: Journal,
+  options: ListingOptions,
+): Promise<Reply> {
+  if (listing.id !== undefined) {
+    const { head } = await selectEntries(journal, { limit: 0, journal: listing.journal });
+    const entry = await journal.get(listing.id);
+    if (!entry) throw new MlogError('not_found', 'There is no message under this id.');
+    return json(200, entry, toHeaders(head));
+  }
+  const [type] = listing.types;
+  if (type === mediaTypes.events) return await replyWithEvents(listing, journal, options);
+  const { head, pages } = await selectEntries(journal, listing, options.furthest);
+  return {
+    status: 200,
+    type,
+    headers: toHeaders(head),
+    body: type === mediaTypes.ndjson ? encodeNdjson(pages) : encodeTexts(pages),
+  };
+}
+
+async function replyWithEvents(
+  listing: Listing,
+  journal: Journal,
+  options: ListingOptions,
+): Promise<Reply> {
+  const { head, follow } = await selectLive(journal, listing, options.furthest);
+  return {
+    status: 200,
+    type: mediaTypes.events,
+    headers: { ...(head && toHeaders(head)), Vary: 'Accept', 'X-Accel-Buffering': 'no' },
+    body: (gone) => encodeEvents(follow(AbortSignal.any([gone, options.stopping])), options),
+  };
+}
+
+function toHeaders({ journal, firstSeq, lastSeq }: Head): Record<string, string> {
+  return {
+    // A facade knows none from an older logging service.
+    ...(journal && { 'Mlog-Journal': journal }),
+    'Mlog-First-Seq': String(firstSeq),
+    'Mlog-Last-Seq': String(lastSeq),
+    Vary: 'Accept',
+  };
+}

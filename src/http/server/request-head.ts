@@ -1,0 +1,70 @@
+import type { IncomingMessage } from 'node:http';
+import { MlogError } from '../../errors.ts';
+
+const headersMaxCount = 100;
+
+/**
+ * The headers that mean one thing, so that two of them mean nothing. Node takes the first one of
+ * some, and joins the others.
+ */
+const singleHeaders = new Set([
+  'host',
+  'content-type',
+  'content-length',
+  'idempotency-key',
+  'last-event-id',
+  'origin',
+  'authorization',
+]);
+
+/**
+ * Before llhttp 9, as in Node 20.19, the parser takes headers without a name and names with spaces: two
+ * programs in a row may then see different requests.
+ */
+const isParserLenient = Number.parseInt(process.versions['llhttp'] ?? '0', 10) < 9;
+
+/**
+ * Checks what has to be right of every request, whatever it asks. Throws `headers_too_large`,
+ * `invalid_argument` for a host that is missing, a malformed name, or a header that is there twice, and
+ * `unsupported_media_type` for a transfer coding other than `chunked`, which nobody here decodes.
+ */
+export function checkHead({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
+  if (rawHeaders.length > 2 * headersMaxCount) {
+    throw new MlogError('headers_too_large', `There are more than ${headersMaxCount} headers.`);
+  }
+  if (isParserLenient) checkNames(rawHeaders);
+  // Where each name is there once, nothing is there twice. To look at each name costs more.
+  if (rawHeaders.length !== 2 * Object.keys(headers).length) checkRepeated(rawHeaders);
+  if (headers.host === undefined && httpVersion !== '1.0') {
+    throw new MlogError('invalid_argument', 'The request has no Host header.');
+  }
+  const coding = headers['transfer-encoding'];
+  if (coding === undefined || coding.toLowerCase() === 'chunked') return;
+  throw new MlogError('unsupported_media_type', `A body in ${coding} coding is not taken.`, {
+    hint: 'Send it with a Content-Length, or with Transfer-Encoding: chunked alone.',
+  });
+}
+
+function checkRepeated(rawHeaders: readonly string[]): void {
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase();
+    if (singleHeaders.has(name) && seen.has(name)) {
+      throw new MlogError('invalid_argument', `The header ${rawHeaders[index]} is there twice.`, {
+        hint: 'Send it once.',
+      });
+    }
+    seen.add(name);
+  }
+}
+
+function checkNames(rawHeaders: readonly string[]): void {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name !== '' && !name.includes(' ')) continue;
+    throw new MlogError(
+      'invalid_argument',
+      'This is not valid HTTP: a header has a malformed name.',
+    );
+  }
+}

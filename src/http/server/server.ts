@@ -1,0 +1,225 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { fullText } from '../../net/connection-limit.ts';
+import { MlogError, toMlogError, type Code } from '../../errors.ts';
+import { listen } from '../../net/listen.ts';
+import type { Logger } from '../../observe/logger.ts';
+import { watchConnections } from './connections.ts';
+import { refuseMalformed, toErrorReply } from './refusal.ts';
+import { checkHead } from './request-head.ts';
+import { BodyRequest } from './request.ts';
+import { writeRefusal, writeReply, type Reply } from './reply.ts';
+import type { ReaderLimits } from './stall.ts';
+
+/** A request as a handler sees it. */
+export interface Request {
+  /** Node's own request, for the headers and the body. */
+  readonly raw: BodyRequest;
+  /** What stands behind the question mark of the target. */
+  readonly search: string;
+  /** Aborted when the server stops: what has no end of its own ends then. */
+  readonly stopping: AbortSignal;
+}
+
+/** Answers a request, or throws an `MlogError`, which the server turns into a problem document. */
+export type Handler = (request: Request) => Promise<Reply> | Reply;
+
+/** What one path answers, by method. HEAD comes with GET. */
+export interface Route {
+  readonly GET?: Handler;
+  readonly POST?: Handler;
+  /** Answers all other methods where the reference has its own words for them. */
+  readonly otherwise?: Handler;
+  /** Answered also where all connections are taken. */
+  readonly isProbe?: boolean;
+}
+
+/** The HTTP surface of a role: a route by path. */
+export type Routes = Readonly<Record<string, Route>>;
+
+/** How clients are held in bounds. */
+export interface ServerLimits extends ReaderLimits {
+  readonly headersTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly shutdownTimeoutMs: number;
+}
+
+/** Where and what to serve. */
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly routes: Routes;
+  readonly limits: ServerLimits;
+  readonly logger: Logger;
+  /** Errors that are in the diagnostics already when a handler throws them. */
+  readonly toldCodes?: readonly Code[];
+}
+
+/** A server that listens. */
+export interface Server {
+  readonly url: string;
+  /** Stops accepting, waits for the requests under way, and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Starts an HTTP server. Throws `failed_precondition` where the address cannot be used. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { host, port, limits, logger, toldCodes = [] } = options;
+  const routes = new Map(Object.entries(options.routes));
+  const tellsRequests = logger.isLevelEnabled('debug');
+  const stop = new AbortController();
+
+  const server = createServer(
+    {
+      IncomingMessage: BodyRequest,
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: limits.headersTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      // Bodies have deadlines of their own, for a bulk body may rightly take longer than a form.
+      requestTimeout: 0,
+      // A request without a host is refused in the words of all other refusals.
+      requireHostHeader: false,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => {
+      const isLast = stop.signal.aborted || connections.isExtra(request.socket);
+      if (isLast) response.setHeader('Connection', 'close');
+      void answer(request, response);
+    },
+  );
+  // Counted in `route`: this would drop what is too much without a word.
+  server.maxHeadersCount = 0;
+  server.on('checkExpectation', (request, response) => {
+    const { expect } = request.headers;
+    const what = `The expectation ${expect} cannot be met.`;
+    writeError(request, response, new MlogError('unmet_expectation', what));
+  });
+  const { connectionsMax } = limits;
+  const onFull = () => logger.warn(fullText(connectionsMax));
+  const connections = watchConnections(server, { connectionsMax, onFull });
+  server.on('clientError', (error, socket) =>
+    refuseMalformed(error, socket as Socket, connections),
+  );
+
+  async function answer(request: BodyRequest, response: ServerResponse): Promise<void> {
+    try {
+      // One request a connection at a time: the replies to others would wait in memory.
+      const turn = connections.enter(request, response);
+      if (turn && !(await turn)) return;
+      const isExtra = connections.isExtra(request.socket);
+      const reply = await route(routes, request, stop.signal, isExtra);
+      const writing = writeReply(response, reply, limits);
+      if (writing) await writing;
+      const { method, url } = request;
+      const { status, reason } = reply;
+      if (status >= 500) logger.warn({ method, url, status, reason }, 'Request failed');
+      else if (tellsRequests) logger.debug({ method, url, status }, 'Request');
+    } catch (error) {
+      writeError(request, response, error);
+    }
+  }
+
+  function writeError(request: BodyRequest, response: ServerResponse, thrown: unknown): void {
+    const error = toMlogError(thrown);
+    const { code, message, cause, httpStatus: status, details } = error;
+    const { method, url } = request;
+    const facts = {
+      method,
+      url,
+      status,
+      code,
+      ...(details['id'] !== undefined && { id: details['id'] }),
+    };
+    // A fault of mlog itself is told with its stack, what a client did with its reason; that all
+    // connections are taken was told when it came to that.
+    if (code === 'internal') logger.error({ ...facts, err: cause }, 'Request failed');
+    else if (thrown === fullError || toldCodes.includes(code))
+      logger.debug({ ...facts, reason: message }, 'Request failed');
+    else logger.warn({ ...facts, reason: message }, 'Request failed');
+    if (response.headersSent) {
+      // Half a body is out: only a broken connection tells the client that it is not whole.
+      response.destroy();
+      return;
+    }
+    // A service that stops has no time for who goes on sending.
+    void writeRefusal(response, toErrorReply(error), stop.signal.aborted ? 500 : 2_000);
+  }
+
+  const address = await listen(server, host, port);
+
+  return {
+    url: `http://${address}`,
+    async close() {
+      stop.abort();
+      const closed = once(server, 'close');
+      server.close();
+      // A connection that was busy at that moment turns idle later; then it goes as well.
+      const bodiesLateAtMs = performance.now() + limits.shutdownTimeoutMs / bodyGraces;
+      const sweeping = setInterval(() => {
+        server.closeIdleConnections();
+        if (performance.now() > bodiesLateAtMs) connections.giveUpBodies(stoppingError());
+      }, 20);
+      const cutting = setTimeout(() => connections.cutQuiet(), quietGraceMs);
+      await closed;
+      clearInterval(sweeping);
+      clearTimeout(cutting);
+    },
+  };
+}
+
+/** What a stopping server waits for the rest of a request whose head is not complete. */
+const quietGraceMs = 500;
+
+/**
+ * A stopping server waits for the rest of a body for this part of the time that the stop may take,
+ * for there may be three servers in a process, which stop one after the other.
+ */
+const bodyGraces = 5;
+
+function stoppingError(): MlogError {
+  return new MlogError('unavailable', 'The service stops, and the request had not come whole.', {
+    hint: 'Nothing of it was stored. Send it again in a moment.',
+  });
+}
+
+function route(
+  routes: ReadonlyMap<string, Route>,
+  raw: BodyRequest,
+  stopping: AbortSignal,
+  isExtra: boolean,
+): Promise<Reply> | Reply {
+  checkHead(raw);
+  const target = originForm(raw.url ?? '/');
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const found = routes.get(path);
+  if (!found) throw new MlogError('not_found', `There is nothing at ${path}.`);
+  if (isExtra && !found.isProbe) throw fullError;
+  const method = raw.method === 'HEAD' ? 'GET' : raw.method;
+  const handler = method === 'GET' || method === 'POST' ? found[method] : undefined;
+  const request = { raw, search: mark < 0 ? '' : target.slice(mark + 1), stopping };
+  if (handler) return handler(request);
+  if (found.otherwise) return found.otherwise(request);
+  throw new MlogError('method_not_allowed', `${raw.method} is not for ${path}.`, {
+    hint: `It takes ${allowedMethods(found)}.`,
+    details: { allow: allowedMethods(found) },
+  });
+}
+
+const fullError = new MlogError('overloaded', 'The service has as many connections as it takes.', {
+  hint: 'Nothing of the request was taken. Send it again in a moment.',
+});
+
+/** The path and query of a target, which may be a whole URL (RFC 9112, section 3.2.2). */
+function originForm(target: string): string {
+  if (target.startsWith('/') || !URL.canParse(target)) return target;
+  const { pathname, search } = new URL(target);
+  return pathname + search;
+}
+
+function allowedMethods({ GET, POST }: Route): string {
+  return [GET && 'GET, HEAD', POST && 'POST'].filter(Boolean).join(', ');
+}

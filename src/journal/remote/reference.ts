@@ -1,0 +1,45 @@
+import { MlogError } from '../../errors.ts';
+import type { Message } from '../../message.ts';
+import type { AppendResult, Journal } from '../journal.ts';
+
+/** How a reference logging service is reached. */
+export interface ReferenceOptions {
+  readonly url: string;
+  readonly appendOne: (message: Message) => Promise<AppendResult>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * The journal of a reference logging service, whatever the wire: it takes one message at a time, and
+ * lists texts and no entries. The messages of an append go one behind the other, since those that
+ * are under way together may be kept in any order.
+ */
+export function createReferenceJournal({ url, appendOne, close }: ReferenceOptions): Journal {
+  return {
+    async append(messages) {
+      const results: AppendResult[] = [];
+      for (const message of messages) results.push(await appendOne(message));
+      return results;
+    },
+    takesMany: () => false,
+    // eslint-disable-next-line require-yield
+    async *read() {
+      throw unimplementedError(url);
+    },
+    // eslint-disable-next-line require-yield
+    async *follow() {
+      throw unimplementedError(url);
+    },
+    get: () => Promise.reject(unimplementedError(url)),
+    head: () => Promise.reject(unimplementedError(url)),
+    close,
+  };
+}
+
+function unimplementedError(url: string): MlogError {
+  return new MlogError(
+    'unimplemented',
+    `The logging service at ${url} lists texts and no entries.`,
+    { hint: 'Ask for the list alone, or put `mlog serve logging` in its place.' },
+  );
+}

@@ -1,0 +1,101 @@
+import { hasErrno, MlogError } from '../../errors.ts';
+import { resultCode, resultCodes } from './driver.ts';
+import { schemaVersion } from './schema.ts';
+
+const accessHint =
+  'A service needs a file where this user may write, as --store file:./mlog.db. ' +
+  '`mlog verify` needs to read it alone.';
+
+const fullHint = 'Free some space on its disk, then run the same command again.';
+
+/** Says what kept a store from being opened, and what to do. */
+export function toOpenError(error: unknown, path: string): MlogError {
+  if (error instanceof MlogError) return error;
+  const code = resultCode(error);
+  if (code === resultCodes.busy) return busyError(path, error);
+  if (code === resultCodes.notADatabase) {
+    return damagedError(path, 'it is not a SQLite file', error);
+  }
+  // The general code is that of a header that SQLite knows and does not understand.
+  if (code === resultCodes.corrupt || code === resultCodes.error) {
+    return damagedError(path, 'its content does not fit together', error);
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return new MlogError('failed_precondition', `The store ${path} cannot be opened: ${reason}.`, {
+    hint: hintOf(error),
+    cause: error,
+  });
+}
+
+/** Says that another process has a store open. */
+export function busyError(path: string, cause?: unknown): MlogError {
+  return new MlogError('failed_precondition', `The store ${path} is in use by another process.`, {
+    hint: 'Stop that one, or give this one a --store of its own.',
+    cause,
+  });
+}
+
+/** Says that the log beside a store was written for another file, or for this one at another time. */
+export function staleLogError(path: string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The log ${path}-wal does not belong to the store ${path} as it is now.`,
+    {
+      hint:
+        'To serve the store without it, move the -wal file away. ' +
+        'To keep the messages in the -wal file, put back the store file that it was written for.',
+    },
+  );
+}
+
+/** Says that a store needs its log, and that the log may lie beside another name of the file. */
+export function linkedError(path: string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The store ${path} was not closed, its -wal file is not there, and the file has other names.`,
+    {
+      hint: 'Start the service by the name that has a -wal file beside it, and remove the other hard links.',
+    },
+  );
+}
+
+/** Says why a store could not be looked at; it need not be damaged. */
+export function unreadableError(error: unknown, path: string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The store ${path} could not be checked: ${String(error)}.`,
+    {
+      hint: 'The check needs 64 KiB of space beside the store. Free some, or look after the disk.',
+      cause: error,
+    },
+  );
+}
+
+function hintOf(error: unknown): string | undefined {
+  if (isAccessError(error)) return accessHint;
+  const isFull = resultCode(error) === resultCodes.full || hasErrno(error, 'ENOSPC', 'EDQUOT');
+  return isFull ? fullHint : undefined;
+}
+
+function isAccessError(error: unknown): boolean {
+  const code = resultCode(error);
+  if (code === resultCodes.cannotOpen || code === resultCodes.readonly) return true;
+  return hasErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG');
+}
+
+/** Says that what lies in the place of a store is none that can be used. */
+export function damagedError(path: string, what: string, cause?: unknown): MlogError {
+  return new MlogError('failed_precondition', `The store ${path} is damaged or foreign: ${what}.`, {
+    hint: 'It was left as it is. Put a good copy in its place, or give --store another path.',
+    cause,
+  });
+}
+
+/** Says that a store is of another mlog. */
+export function formatError(path: string, version: number | string): MlogError {
+  return new MlogError(
+    'failed_precondition',
+    `The store ${path} has format ${version}; this mlog knows format ${schemaVersion}.`,
+    { hint: 'Use the mlog that wrote it, or a newer one.' },
+  );
+}

@@ -1,0 +1,117 @@
+import { crc32 } from 'node:zlib';
+import { MlogError } from '../../errors.ts';
+import type { Database } from './driver.ts';
+import type { PackedEntries } from './wire.ts';
+
+const pageMaxCount = 1000;
+const pageMaxBytes = 1024 * 1024;
+
+/** A row of the table `entry`. */
+export interface Row {
+  readonly seq: number;
+  readonly id: Uint8Array;
+  readonly txt: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly sum: number;
+}
+
+/** The checksum of an entry: SQLite has none of its own, and cannot see a flipped bit in a text. */
+export function sumOf(seq: number, id: Uint8Array | string, txt: Uint8Array | string): number {
+  return crc32(txt, crc32(id, seq % 2 ** 32));
+}
+
+const pageQuery = 'SELECT * FROM entry WHERE seq > ? ORDER BY seq LIMIT ?';
+
+/** The entries of an open store, a page at a time, each checked for what it was when it came. */
+export class SqlitePages {
+  readonly #rows;
+  readonly #bytes;
+  readonly #columns;
+
+  constructor(database: Database) {
+    this.#rows = database.prepare(pageQuery);
+    // Of the table itself: of a subquery SQLite would load every text to tell its length.
+    this.#bytes = database.prepare(
+      'SELECT sum(length(txt)) AS bytes FROM entry WHERE seq > ? AND seq <= ?',
+    );
+    this.#columns = database.prepare(
+      `SELECT json_group_array(seq) AS seqs, json_group_array(CAST(id AS TEXT)) AS ids,
+              json_group_array(CAST(txt AS TEXT)) AS txts, json_group_array(at) AS times,
+              json_group_array(sum) AS sums
+       FROM (${pageQuery})`,
+    );
+  }
+
+  /**
+   * Reads at most `limit` entries, ended early by count or, but for the first one, by bytes. Throws
+   * `data_loss` where the next entry is not the one right behind `after`, or not what it was.
+   */
+  read(after: number, limit: number, maxBytes = pageMaxBytes): PackedEntries {
+    const count = Math.min(limit, pageMaxCount);
+    return this.#readTogether(after, count, maxBytes) ?? this.#readOneByOne(after, count, maxBytes);
+  }
+
+  /**
+   * Reads a page as columns of JSON that SQLite makes: what the driver does for each row takes
+   * longer than all the rest. Measured: 0.8 µs an entry, one by one 2.9 µs. Gives undefined where
+   * the page is too large or not whole.
+   */
+  #readTogether(after: number, count: number, maxBytes: number): PackedEntries | undefined {
+    try {
+      const { bytes } = this.#bytes.get(after, after + count) as { bytes: number | null };
+      if (bytes === null || bytes > maxBytes) return undefined;
+      const row = this.#columns.get(after, count) as Record<string, string>;
+      const { sums, ...packed } = {
+        seqs: JSON.parse(row['seqs']!) as number[],
+        ids: JSON.parse(row['ids']!) as string[],
+        txts: JSON.parse(row['txts']!) as string[],
+        times: JSON.parse(row['times']!) as number[],
+        sums: JSON.parse(row['sums']!) as number[],
+      };
+      const isWhole = packed.seqs.every(
+        (seq, index) =>
+          seq === after + 1 + index &&
+          sumOf(seq, packed.ids[index]!, packed.txts[index]!) === sums[index],
+      );
+      return isWhole ? packed : undefined;
+    } catch {
+      // Read one by one it shows what is wrong, and where.
+      return undefined;
+    }
+  }
+
+  #readOneByOne(after: number, count: number, maxBytes: number): PackedEntries {
+    const packed: PackedEntries = { seqs: [], ids: [], txts: [], times: [] };
+    let bytes = 0;
+    let expected = after + 1;
+    const rows = this.#rows.iterate(after, count);
+    for (const row of rows as IterableIterator<Row>) {
+      // A page in a wrong place repeats entries or leaves some out; each is whole by itself.
+      if (row.seq !== expected || sumOf(row.seq, row.id, row.txt) !== row.sum) {
+        // What is damaged ends the page before it: all that is whole can be read.
+        if (packed.seqs.length > 0) break;
+        throw damagedError(expected);
+      }
+      expected += 1;
+      packed.seqs.push(row.seq);
+      packed.ids.push(toText(row.id));
+      packed.txts.push(toText(row.txt));
+      packed.times.push(row.at);
+      bytes += row.txt.byteLength;
+      if (bytes >= maxBytes) break;
+    }
+    return packed;
+  }
+}
+
+function damagedError(seq: number): MlogError {
+  return new MlogError('data_loss', `Entry ${seq} of the store is damaged on its disk.`, {
+    hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
+    details: { seq },
+  });
+}
+
+function toText({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString();
+}

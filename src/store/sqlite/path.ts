@@ -1,0 +1,21 @@
+import { readlink, realpath } from 'node:fs/promises';
+import { hasErrno, MlogError } from '../../errors.ts';
+
+/**
+ * Follows the links to a store: SQLite keeps the log beside the file itself, not beside a link to
+ * it. A path where nothing is yet stays as it is.
+ */
+export async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+  const target = await readlink(path).catch(() => undefined);
+  if (target === undefined) return path;
+  throw new MlogError(
+    'failed_precondition',
+    `The store ${path} is a link to ${target}, where nothing is.`,
+    { hint: 'Bring the file or its disk back, or remove the link to begin an empty store.' },
+  );
+}

@@ -1,0 +1,111 @@
+import { toDuration } from '../../setting-kinds.ts';
+import { AgeClock } from './clock.ts';
+import type { Removed, Swept } from './removal.ts';
+import type { Call } from './wire.ts';
+
+const everyMs = 1_000;
+
+/** A reader that has not come to its end by then may be overtaken: entries have to go some time. */
+const readerHoldMs = 60_000;
+
+/** What a store keeps, and who hears of it. */
+export interface RetentionOptions {
+  /** Hears what is strange about a store that can be used all the same. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+  /** Hears what the store does by itself, such as removing messages. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
+  /** Keep the newest so many messages; 0 keeps all. */
+  readonly retainMessages?: number | undefined;
+  /** Keep the messages of the last so many milliseconds; 0 keeps all. */
+  readonly retainAge?: number | undefined;
+}
+
+/** Where somebody reads. */
+interface Reader {
+  after: number;
+  readonly since: number;
+}
+
+/** The readers that are under way, whose entries are not removed before they have them. */
+export class Readers {
+  readonly #readers = new Set<Reader>();
+
+  get count(): number {
+    return this.#readers.size;
+  }
+
+  enter(after: number): Reader {
+    const reader = { after, since: performance.now() };
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  leave(reader: Reader): void {
+    this.#readers.delete(reader);
+  }
+
+  /** The first entry that one of them has not got yet. */
+  heldFrom(): number {
+    const now = performance.now();
+    let heldFrom = Number.MAX_SAFE_INTEGER;
+    for (const { after, since } of this.#readers) {
+      if (now - since < readerHoldMs) heldFrom = Math.min(heldFrom, after + 1);
+    }
+    return heldFrom;
+  }
+}
+
+/**
+ * Removes what is too old or too much, a little at a time, from now on, and says so. What the age of
+ * entries is measured by can be wrong; see `AgeClock`.
+ */
+export function startRetention(
+  thread: { call<Result>(call: Call): Promise<Result> },
+  readers: Readers,
+  { retainMessages = 0, retainAge = 0, onNotice, onWarning }: RetentionOptions,
+): NodeJS.Timeout | undefined {
+  if (retainMessages === 0 && retainAge === 0) return undefined;
+  let isRunning = false;
+  let clock: AgeClock | undefined;
+
+  function openClock(newestAt: number | undefined): AgeClock {
+    return new AgeClock(retainAge, newestAt, (warning) => onWarning?.(warning));
+  }
+
+  async function removeSome(removed: Removed[]): Promise<void> {
+    const age = clock?.look();
+    for (let hasMore = true; hasMore;) {
+      const swept = await thread.call<Swept>({
+        verb: 'retain',
+        messages: retainMessages || Number.MAX_SAFE_INTEGER,
+        age: retainAge === 0 ? undefined : age,
+        heldFrom: readers.heldFrom(),
+      });
+      hasMore = swept.hasMore;
+      clock ??= openClock(swept.newestAt);
+      if (swept.removed) removed.push(swept.removed);
+    }
+  }
+
+  function toNotice(firstSeq: number, lastSeq: number, reason: Removed['reason']): string {
+    const what =
+      firstSeq === lastSeq
+        ? `message ${firstSeq}`
+        : `${lastSeq - firstSeq + 1} messages, ${firstSeq} to ${lastSeq}`;
+    const why = reason === 'age' ? `older than ${toDuration(retainAge)}` : 'too many';
+    return `Removed ${what}: ${why}`;
+  }
+
+  async function sweep(): Promise<void> {
+    if (isRunning) return;
+    isRunning = true;
+    // A full disk: next time again. Of what is worse the store tells by itself.
+    const removed: Removed[] = [];
+    await removeSome(removed).catch(() => {});
+    const [first, last] = [removed.at(0), removed.at(-1)];
+    if (first && last) onNotice?.(toNotice(first.firstSeq, last.lastSeq, last.reason));
+    isRunning = false;
+  }
+
+  return setInterval(sweep, everyMs).unref();
+}

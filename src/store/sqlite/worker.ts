@@ -1,0 +1,114 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { MlogError } from '../../errors.ts';
+import { resultCode, resultCodes } from './driver.ts';
+import { toOpenError } from './errors.ts';
+import { openStoreFile, type OpenedStore } from './file.ts';
+import { LostFileError } from './open-files.ts';
+import { SqliteStore } from './store.ts';
+import { verifyStoreFile } from './verify.ts';
+import type { Call, Reply, ThreadData } from './wire.ts';
+
+const port = parentPort!;
+const { path, task } = workerData as ThreadData;
+try {
+  if (task === 'serve') await serve();
+  else port.postMessage({ result: await verifyStoreFile(path) } satisfies Reply);
+} catch (error) {
+  port.postMessage(toErrorReply(error, 'open'));
+  port.close();
+}
+
+async function serve(): Promise<void> {
+  const opened = await openStoreFile(path);
+  const store = openStore(opened);
+  port.on('message', (call: Call) => {
+    try {
+      port.postMessage({ result: run(call) } satisfies Reply);
+      if (call.verb === 'close') port.close();
+    } catch (error) {
+      if (error instanceof LostFileError) mergeIfPossible();
+      const reply = toErrorReply(error, call.verb);
+      port.postMessage(reply);
+      if ('fatal' in reply && reply.fatal) port.close();
+    }
+  });
+  port.postMessage({ result: opened.warning } satisfies Reply);
+
+  /** A lost log can still be merged; into a file that was replaced SQLite merges nothing. */
+  function mergeIfPossible(): void {
+    try {
+      if (!opened.files.hasFile) return;
+      opened.files.putAsideOtherLog();
+      opened.log.close();
+    } catch {
+      // The error that led here is told; the next start tells what it finds.
+    }
+  }
+
+  function run(call: Call): unknown {
+    switch (call.verb) {
+      case 'append':
+        return store.append(call.packed);
+      case 'copy':
+        return store.copy(call.entries, call.original);
+      case 'page':
+        return store.page(call);
+      case 'retain':
+        return store.retain(call);
+      case 'find':
+        return store.find(call.id);
+      case 'head':
+        return store.head();
+      case 'original':
+        return store.original();
+      case 'watch':
+        return opened.files.check();
+      case 'close':
+        return opened.log.close();
+    }
+  }
+}
+
+function openStore(opened: OpenedStore): SqliteStore {
+  try {
+    return new SqliteStore(opened);
+  } catch (error) {
+    throw toOpenError(error, path);
+  }
+}
+
+function toErrorReply(error: unknown, verb: Call['verb'] | 'open'): Reply {
+  if (error instanceof MlogError) {
+    const { code, message, hint, details } = error;
+    const fatal = error instanceof LostFileError;
+    return { error: { code, message, hint, details }, fatal };
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  // What one read finds damaged does not make the rest unreadable.
+  if (verb === 'page' || verb === 'find') {
+    return failure('data_loss', `The store cannot be read here: ${reason}.`, {
+      hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
+      fatal: false,
+    });
+  }
+  if (resultCode(error) === resultCodes.full) {
+    return failure('storage_full', 'The disk under the store is full; nothing was stored.', {
+      hint: 'Free some space; the service goes on by itself.',
+      fatal: false,
+    });
+  }
+  // After a failed write or sync nobody knows what is on the disk, and a later sync that succeeds
+  // proves nothing. Only reading the file anew tells, so the thread stops here.
+  return failure('unavailable', `The store failed: ${reason}.`, {
+    hint: 'Look after the disk, then start the service again; what was acknowledged is kept.',
+    fatal: true,
+  });
+}
+
+function failure(
+  code: MlogError['code'],
+  message: string,
+  { hint, fatal }: { hint: string; fatal: boolean },
+): Reply {
+  return { error: { code, message, hint, details: {} }, fatal };
+}
