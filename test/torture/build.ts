@@ -32,11 +32,7 @@ export type Builds = {
 export const openBuilds = async (): Promise<Builds> => {
   await runCommand('npm', ['run', '--silent', 'build'], { cwd: root });
   const folder = await mkdtemp(join(tmpdir(), 'mlog-builds-'));
-  const { files } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Packed;
-  const whole: Texts = {};
-  for (const path of files.filter((one) => one.startsWith('dist/'))) {
-    whole[path] = await readFile(join(root, path), 'utf8');
-  }
+  const whole = await readProgram();
   let count = 0;
 
   const lay = async (texts: Texts): Promise<Build> => {
@@ -57,13 +53,24 @@ export const openBuilds = async (): Promise<Builds> => {
   };
 };
 
+/** Reads the built program, which has to be there. */
+export const readProgram = async (): Promise<Texts> => {
+  const { files } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Packed;
+  const texts: Texts = {};
+  for (const path of files.filter((one) => one.startsWith('dist/'))) {
+    texts[path] = await readFile(join(root, path), 'utf8');
+  }
+  return texts;
+};
+
 /** What of the package file is read here. */
 type Packed = { files: string[] };
 
 /** The files of the program, by their paths. */
 type Texts = Record<string, string>;
 
-const applyPatch = (texts: Texts, { find, replace, times = 1 }: Patch): Texts => {
+/** Breaks a program; throws where it is another one than the patch was made for. */
+export const applyPatch = (texts: Texts, { find, replace, times = 1 }: Patch): Texts => {
   const pieces = Object.entries(texts).map(([path, text]) => [path, text.split(find)] as const);
   const found = pieces.reduce((sum, [, parts]) => sum + parts.length - 1, 0);
   if (found !== times) {

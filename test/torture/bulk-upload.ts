@@ -106,7 +106,7 @@ export const proof: Proof = {
     {
       name: 'a line that a stop cut off counts as a whole one',
       catches: 'lost',
-      patches: [{ find: 'if (!isEnded) fail(stoppingError());', replace: 'onEnd();' }],
+      patches: [{ find: 'if (!isEnded) fail(bodyStoppedError());', replace: 'onEnd();' }],
     },
     {
       name: 'lines behind an unknown one are sent',

@@ -48,7 +48,7 @@ export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buff
     }
     function onClose(): void {
       // Read as a stream it closes after its end, too; to stop listening for that would cost more.
-      if (bodies.has(late)) fail(goneError());
+      if (bodies.has(late)) fail(clientGoneError());
     }
 
     const announced = Number(request.headers['content-length'] ?? 0);
@@ -120,11 +120,11 @@ export async function* streamBody(
     wake();
   }
   function onClose(): void {
-    if (!isEnded) fail(goneError());
+    if (!isEnded) fail(clientGoneError());
   }
   function onStop(): void {
     request.off('data', onData);
-    if (!isEnded) fail(stoppingError());
+    if (!isEnded) fail(bodyStoppedError());
   }
 
   watchBodies();
@@ -162,11 +162,11 @@ function checkEncoding(request: IncomingMessage): void {
   });
 }
 
-function goneError(): MlogError {
+function clientGoneError(): MlogError {
   return new MlogError('cancelled', 'The client went away before the end of its request.');
 }
 
-function stoppingError(): MlogError {
+function bodyStoppedError(): MlogError {
   return new MlogError('unavailable', 'The service is stopping.', {
     hint: 'What has no answer was not taken; send it again.',
   });
