@@ -1,13 +1,14 @@
 import { isAbsolute, join } from 'node:path';
+import { parseAddress, storeSchemes, type StoreAddress } from './address.ts';
 import { MlogError } from './errors.ts';
 import { checkVariable } from './given-text.ts';
+import { homeFolder } from './home-folder.ts';
 import {
   address,
   count,
   duration,
   facadeAddress,
   heartbeat,
-  homeFolder,
   oneOf,
   port,
   roles,
@@ -16,9 +17,7 @@ import {
   text,
   type Reader,
   type Setting,
-} from './setting-kinds.ts';
-
-export { parseWholeNumber } from './setting-kinds.ts';
+} from './setting.ts';
 
 const servers = [...roles, 'all'] as const;
 const keepers = ['logging', 'all'] as const;
@@ -32,7 +31,8 @@ export const settings = {
   url: facadeAddress('http://localhost:8880', 'Where the facade is', clients),
   host: text('127.0.0.1', '<host>', 'Address to listen on', servers),
   port: {
-    ...port(undefined, 'Port to listen on', servers),
+    ...port(0, 'Port to listen on', servers),
+    default: defaultPortOf,
     defaultText: '8880 facade, 8881 logging, 8882 messages',
   },
   loggingPort: port(8881, 'Port of the logging service, beside a facade on --port', ['all']),
@@ -52,7 +52,7 @@ export const settings = {
     ['facade'],
     '/messages',
   ),
-  store: storeAddress('Where messages are kept: memory: or file:PATH', [
+  store: storeAddress(defaultStoreOf, 'Where messages are kept: memory: or file:PATH', [
     ...keepers,
     'messages',
     'verify',
@@ -103,27 +103,33 @@ export const settings = {
   ),
 } satisfies Record<string, Setting<unknown>>;
 
+/** What a command line gave: the text of each flag, by its option. */
+export type Flags = Readonly<Record<string, unknown>>;
+
 /** The name of a setting, as an option. */
 export type SettingName = keyof typeof settings;
 
-/**
- * All settings with their values; `port` and `store` have defaults that depend on the role.
- * `grpcPort` is there only where somebody has set it.
- */
-export type Settings = {
-  readonly [Name in Exclude<SettingName, 'grpcPort'>]: NonNullable<
-    ReturnType<(typeof settings)[Name]['parse']>
-  >;
-} & { readonly grpcPort?: number };
+type Table = typeof settings;
+type DefaultOf<Given> = Given extends (...args: never) => infer Value ? Value : Given;
+type ValueOf<Name extends SettingName> =
+  | Exclude<ReturnType<Table[Name]['parse']>, undefined>
+  | Extract<DefaultOf<Table[Name]['default']>, undefined>;
+
+/** The values of the settings that a reader knows, or all of several readers. */
+export type SettingsOf<By extends Reader> = {
+  readonly [
+    Name in SettingName as [By] extends [Table[Name]['readers'][number]] ? Name : never
+  ]: ValueOf<Name>;
+};
 
 /** The names of the settings that one reader knows. */
 export function settingsOf(reader: Reader): SettingName[] {
   const names = Object.keys(settings) as SettingName[];
-  return names.filter((name) => settings[name].readers.includes(reader));
+  return names.filter((name) => settingOf(name).readers.includes(reader));
 }
 
 /** What there is to tell of a setting. */
-export function settingOf(name: SettingName): Setting<string | number> {
+export function settingOf(name: SettingName): Setting<unknown> {
   return settings[name];
 }
 
@@ -137,8 +143,6 @@ export function variableOf(name: string): string {
   return `MLOG_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-const defaultPorts = { all: 8880, facade: 8880, logging: 8881, messages: 8882 } as const;
-
 /**
  * Reads the settings of one reader: the flag, else the environment variable, else the default. An
  * empty variable counts as not set, and so does one that a container platform sets for a service
@@ -146,45 +150,37 @@ const defaultPorts = { all: 8880, facade: 8880, logging: 8881, messages: 8882 } 
  * came from and what would be right; a flag that this reader does not know is refused, a variable
  * is not.
  */
-export function readSettings(
-  reader: Reader,
-  flags: Readonly<Record<string, unknown>>,
+export function readSettings<By extends Reader>(
+  reader: By,
+  flags: Flags,
   env: NodeJS.ProcessEnv = process.env,
-): Settings {
+): SettingsOf<By> {
   const known = settingsOf(reader);
   for (const name of Object.keys(flags)) {
     if (!(name in settings) || known.includes(name as SettingName)) continue;
     throw unknownError(name as SettingName, reader);
   }
   const values: Record<string, unknown> = {};
-  for (const name of Object.keys(settings) as SettingName[]) {
-    const given = known.includes(name) ? readOne(name, flags, env) : undefined;
-    values[name] = given ?? settings[name].default;
+  for (const name of known) {
+    const { default: byDefault } = settingOf(name);
+    const usual = () => (typeof byDefault === 'function' ? byDefault(reader, env) : byDefault);
+    values[name] = readOne(name, flags, env) ?? usual();
   }
-  if (reader in defaultPorts) values['port'] ??= defaultPorts[reader as keyof typeof defaultPorts];
-  // A replica may well stand beside the service that it follows.
-  if (reader === 'messages') values['store'] ??= 'memory:';
-  // A role without a store needs no home folder.
-  if (known.includes('store')) values['store'] ??= `file:${join(dataFolder(env), 'mlog.db')}`;
-  return values as Settings;
+  return values as SettingsOf<By>;
 }
 
-function readOne(
-  name: SettingName,
-  flags: Readonly<Record<string, unknown>>,
-  env: NodeJS.ProcessEnv,
-): unknown {
+function readOne(name: SettingName, flags: Flags, env: NodeJS.ProcessEnv): unknown {
   const flag = flags[name];
   if (typeof flag === 'string') return parseSetting(name, flag, flagOf(name));
   const variable = env[variableOf(name)];
-  const { foreign }: Setting<unknown> = settings[name];
+  const { foreign } = settingOf(name);
   if (!variable || foreign?.(variable)) return undefined;
   checkVariable(variableOf(name), variable);
   return parseSetting(name, variable, variableOf(name));
 }
 
 function parseSetting(name: SettingName, given: string, from: string): unknown {
-  const { parse, expected, secret }: Setting<unknown> = settings[name];
+  const { parse, expected, secret } = settingOf(name);
   const value = parse(given);
   if (value !== undefined) return value;
   const flaw = secret?.(given) ? 'has a user or password in it' : `is ${JSON.stringify(given)}`;
@@ -209,10 +205,27 @@ const places: Readonly<Record<Reader, string>> = {
 };
 
 function unknownError(name: SettingName, reader: Reader): MlogError {
-  const others = settings[name].readers.map((other) => `\`${places[other]}\``);
+  const others = settingOf(name).readers.map((other) => `\`${places[other]}\``);
   return new MlogError('usage', `${flagOf(name)} is no setting of \`${places[reader]}\`.`, {
     hint: `It belongs to ${others.join(', ')}.`,
   });
+}
+
+const defaultPorts: Partial<Record<Reader, number>> = {
+  all: 8880,
+  facade: 8880,
+  logging: 8881,
+  messages: 8882,
+};
+
+function defaultPortOf(reader: Reader): number {
+  return defaultPorts[reader] ?? 0;
+}
+
+/** A replica may stand beside the service that it follows, so it takes no file unless it is told. */
+function defaultStoreOf(reader: Reader, env: NodeJS.ProcessEnv): StoreAddress {
+  const usual = reader === 'messages' ? 'memory:' : `file:${join(dataFolder(env), 'mlog.db')}`;
+  return parseAddress(usual, storeSchemes)!;
 }
 
 /** `$XDG_DATA_HOME/mlog`, by the XDG Base Directory Specification; relative values are ignored. */

@@ -9,12 +9,17 @@ export interface Closeable {
   close(): Promise<void>;
 }
 
+/** A service that runs. */
+export interface StartedService extends Closeable {
+  readonly url: string;
+  /** What the start line says of it, by name. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
 /** How a process runs until it is told to stop. */
 export interface RunOptions {
-  /** Starts all that runs. */
-  readonly start: () => Promise<void>;
-  /** Closes all that runs, in the reverse order of its start. */
-  readonly stop: () => Promise<void>;
+  /** Starts all that runs; where it throws, it has closed what it had started. */
+  readonly start: () => Promise<Closeable>;
   /** Rejects when the process can do its work no longer. */
   readonly failed: Promise<never>;
   readonly shutdownTimeoutMs: number;
@@ -27,32 +32,31 @@ export interface RunOptions {
  * ready may send one at once. A second signal ends the process at once, unless it comes within half
  * a second: Ctrl-C comes from the terminal and from npm.
  *
- * When the start fails, what was started is closed and its error is thrown. When `failed` rejects,
+ * When the start fails, its error is thrown. When `failed` rejects,
  * whoever waits is told so, within half a second, and its error is thrown. Throws
  * `failed_precondition` when a stop takes too long, or a start that a signal is to end.
  */
 export async function runUntilStopped(options: RunOptions): Promise<void> {
-  const { start, stop, failed, shutdownTimeoutMs, logger } = options;
+  const { start, failed, shutdownTimeoutMs, logger } = options;
   tellWarnings(logger);
   const { signalled, forget } = listenForSignal();
   const isAtTerminal = [0, 1, 2].some(isatty);
-  let graceMs = shutdownTimeoutMs;
+  let started: Closeable | undefined;
   try {
     const late = signalled.then(() => deadline(shutdownTimeoutMs));
     // After the start it means nothing.
     late.catch(() => {});
-    await Promise.race([start(), failed, late]);
-    graceMs = failureGraceMs;
+    started = await Promise.race([start(), failed, late]);
     const signal = await Promise.race([signalled, failed]);
     logger.info({ signal }, 'Stopping');
-    await Promise.race([stop(), failed, deadline(shutdownTimeoutMs)]);
+    await Promise.race([started.close(), failed, deadline(shutdownTimeoutMs)]);
     logger.info('Stopped');
     // Once its terminal is gone, Node fails an assertion of its own where it exits by itself.
     if (signal === 'SIGHUP' && isAtTerminal) {
       process.once('exit', () => process.kill(process.pid, signal));
     }
   } catch (error) {
-    await Promise.race([stop(), deadline(graceMs)]).catch(() => {});
+    await Promise.race([started?.close(), deadline(failureGraceMs)]).catch(() => {});
     throw error;
   } finally {
     forget();

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { addScheme, isGrpcAddress, mayHoldUser, parseHttpAddress } from '../src/address.ts';
+import { addScheme, httpSchemes, mayHoldUser, originOf, parseAddress } from '../src/address.ts';
+import { anyAddress } from './support/address.ts';
+
+const parseHttp = (given: string, endpoint?: string) => parseAddress(given, httpSchemes, endpoint);
 
 describe('an http address', () => {
   it.each([
@@ -12,13 +15,13 @@ describe('an http address', () => {
     ['http://host/a@b', 'http://host/a@b'],
     ['HTTP://Host:80/', 'http://host'],
   ])('%j is read as %j', (given, base) => {
-    expect(parseHttpAddress(given, '/logging')).toBe(base);
+    expect(parseHttp(given, '/logging')?.text).toBe(base);
   });
 
   it('keeps a path that is no endpoint of the service', () => {
-    expect(parseHttpAddress('http://host/logging')).toBe('http://host/logging');
-    expect(parseHttpAddress('http://host/messages', '/logging')).toBe('http://host/messages');
-    expect(parseHttpAddress('http://host/xlogging', '/logging')).toBe('http://host/xlogging');
+    expect(parseHttp('http://host/logging')?.text).toBe('http://host/logging');
+    expect(parseHttp('http://host/messages', '/logging')?.text).toBe('http://host/messages');
+    expect(parseHttp('http://host/xlogging', '/logging')?.text).toBe('http://host/xlogging');
   });
 
   it.each([
@@ -39,14 +42,14 @@ describe('an http address', () => {
     'user:secret@host',
     'two words',
   ])('%j is none', (given) => {
-    expect(parseHttpAddress(given)).toBeUndefined();
+    expect(parseHttp(given)).toBeUndefined();
   });
 });
 
 it.each(['localhost:8880', '127.0.0.1:8880', '[::1]:8880', 'my-host:1/a'])(
   '%j lacks only its scheme',
   (given) => {
-    expect(parseHttpAddress(addScheme(given))).toBe(`http://${given}`);
+    expect(parseHttp(addScheme(given))?.text).toBe(`http://${given}`);
   },
 );
 
@@ -65,6 +68,21 @@ it.each(['http://u:p@host', 'u:p@host', 'grpc://u:p@host:1', 'htp://u:p@host'])(
 );
 
 it.each(['grpc://localhost:50051', 'grpc://[::1]:50051'])('%j is an address of gRPC', (given) => {
-  expect(isGrpcAddress(given)).toBe(true);
+  expect(parseAddress(given, ['grpc'])?.text).toBe(given);
   expect(mayHoldUser(given)).toBe(false);
+});
+
+it.each([
+  ['http://Host/a/b/', { scheme: 'http', host: 'host', port: 80, path: '/a/b' }],
+  ['https://[::1]', { scheme: 'https', host: '[::1]', port: 443, path: '' }],
+  ['grpc://[::1]:50051', { scheme: 'grpc', host: '[::1]', port: 50_051, path: '' }],
+  ['file:/data/x.db', { scheme: 'file', host: '', port: 0, path: '/data/x.db' }],
+  ['memory:', { scheme: 'memory', host: '', port: 0, path: '', text: 'memory:' }],
+])('%j is taken apart once', (given, parts) => {
+  expect(anyAddress(given)).toMatchObject(parts);
+});
+
+it('has an origin to which paths are added', () => {
+  expect(originOf(anyAddress('http://host:8880/a/b/'))).toBe('http://host:8880');
+  expect(originOf(anyAddress('http://host'))).toBe('http://host');
 });

@@ -19,10 +19,11 @@ const storeys = [
   ['grpc', 'http'],
   ['journal/remote', 'journal/wrap'],
   ['journal'],
-  ['lifecycle', 'net'],
+  ['lifecycle'],
   ['config'],
-  ['given-text', 'setting-kinds', 'observe'],
-  ['address', 'message'],
+  ['given-text', 'setting', 'observe'],
+  ['address', 'message', 'net', 'quantity'],
+  ['home-folder'],
   ['errors'],
 ];
 

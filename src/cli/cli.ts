@@ -7,7 +7,7 @@ import { toMlogError } from '../errors.ts';
 import { checkArguments } from '../given-text.ts';
 import { ignoreStraySignals } from '../lifecycle.ts';
 import { toVisible } from '../observe/visible.ts';
-import { roles, type Role } from '../setting-kinds.ts';
+import { roles, type Role } from '../setting.ts';
 
 /** Runs the command of a command line; the only place that turns an error into an exit code. */
 export async function main(argv: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { flagOf, settingOf, settingsOf, variableOf, type SettingName } from '../config.ts';
-import type { Reader } from '../setting-kinds.ts';
+import type { Reader } from '../setting.ts';
 
 /**
  * Adds the settings of some readers as flags; `config.ts` reads and checks them. Where the help is
@@ -15,10 +15,16 @@ export function addSettings(command: Command, readers: readonly Reader[], helped
 }
 
 function toOption(name: SettingName, offered: readonly Reader[]): Option {
-  const { placeholder, help, default: value, defaultText = value, readers } = settingOf(name);
+  const {
+    placeholder,
+    help,
+    default: value,
+    defaultText = String(value),
+    readers,
+  } = settingOf(name);
   const knowing = offered.filter((reader) => readers.includes(reader));
   const limits = knowing.length < offered.length ? `; ${toLimits(knowing)}` : '';
-  const facts = `default ${String(defaultText)}, ${variableOf(name)}${limits}`;
+  const facts = `default ${defaultText}, ${variableOf(name)}${limits}`;
   return new Option(`${flagOf(name)} ${placeholder}`, `${help} (${facts})`);
 }
 

@@ -1,6 +1,6 @@
 import type { CommanderError } from 'commander';
 import { MlogError } from '../errors.ts';
-import { roles } from '../setting-kinds.ts';
+import { roles } from '../setting.ts';
 
 /** Makes sentences of what commander says: "error: unknown option '--prot'\n(Did you mean …?)". */
 export function toUsageError({ message, code }: CommanderError, called: string): MlogError {

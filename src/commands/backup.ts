@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { parseAddress } from '../address.ts';
 import { readSettings } from '../config.ts';
 import { MlogError, toMlogError } from '../errors.ts';
 import { createReader } from '../http/client/ndjson.ts';
 import { endOfCopy } from '../journal/place.ts';
 import { resumed } from '../journal/resume.ts';
 import { toVisible } from '../observe/visible.ts';
-import { parseStorePath } from '../setting-kinds.ts';
 import { checkNoLoneLog, syncFolder } from '../store/sqlite/new-file.ts';
 import { openSqliteJournal } from '../store/sqlite/sqlite.ts';
 import { patience, withFacade } from './facade-client.ts';
@@ -72,7 +72,9 @@ function fullError(path: string, cause?: unknown): MlogError {
 }
 
 function toPath(file: string): string {
-  const path = file.startsWith('file:') ? parseStorePath(file) : file && resolve(file);
+  const path = file.startsWith('file:')
+    ? parseAddress(file, ['file'])?.path
+    : file && resolve(file);
   if (path) return path;
   throw new MlogError('usage', `The file of the copy is ${JSON.stringify(file)}.`, {
     hint: 'It has to be a path, such as ./copy.db.',

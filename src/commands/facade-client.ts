@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
-import type { Settings } from '../config.ts';
+import type { HttpAddress } from '../address.ts';
 import type { MlogError } from '../errors.ts';
 import { openHttpClient, type HttpClient } from '../http/client/client.ts';
+import type { Reach } from '../net/reach.ts';
 import { remark } from './print.ts';
 
 // The HTTP parser of undici is WebAssembly. Compiling it for speed takes a thread 70 ms, a process
@@ -10,7 +11,7 @@ setFlagsFromString('--liftoff-only');
 
 /** Runs an action with a client of the facade, and closes it. */
 export async function withFacade<T>(
-  { url, timeoutMs }: Settings,
+  { url, timeoutMs }: Reach & { readonly url: HttpAddress },
   action: (client: HttpClient) => Promise<T>,
 ): Promise<T> {
   const client = openHttpClient(url, { timeoutMs });

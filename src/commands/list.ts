@@ -1,4 +1,5 @@
-import { flagOf, parseWholeNumber, readSettings } from '../config.ts';
+import { flagOf, readSettings } from '../config.ts';
+import { parseWholeNumber } from '../quantity.ts';
 import { MlogError } from '../errors.ts';
 import { Place } from '../journal/place.ts';
 import type { Selection } from '../journal/select.ts';

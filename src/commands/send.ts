@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readSettings, type Settings } from '../config.ts';
+import { readSettings, type SettingsOf } from '../config.ts';
 import { MlogError, toMlogError } from '../errors.ts';
 import { mediaTypes } from '../http/formats.ts';
 import { createLoneClient, type LoneClient } from '../http/client/lone.ts';
@@ -61,7 +61,7 @@ async function readStdin(): Promise<string> {
   throw new MlogError('invalid_argument', 'stdin is not valid UTF-8.');
 }
 
-async function sendMessage(message: Message, settings: Settings): Promise<Sent> {
+async function sendMessage(message: Message, settings: SettingsOf<'send'>): Promise<Sent> {
   const { attemptsMax, retryDelayMs, url } = settings;
   const client = createLoneClient(url, settings);
   let mayBeStored = false;

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readSettings } from '../config.ts';
+import { readSettings, type Flags } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import { runUntilStopped } from '../lifecycle.ts';
 import { createLogger } from '../observe/logger.ts';
@@ -23,7 +23,7 @@ export function workerPid(): number | undefined {
  * Runs facades in several processes behind one port, for machines with cores to spare: each has its
  * own batches and its own connections to the logging service. One that dies is started again.
  */
-export async function serveWorkers(flags: Readonly<Record<string, unknown>>): Promise<void> {
+export async function serveWorkers(flags: Flags): Promise<void> {
   const { workers, logLevel, shutdownTimeoutMs } = readSettings('facade', flags);
   const logger = createLogger({ level: logLevel });
   const running = new Set<Worker>();
@@ -53,17 +53,19 @@ export async function serveWorkers(flags: Readonly<Record<string, unknown>>): Pr
   }
 
   let kept: Promise<void>[] = [];
+
+  async function close(): Promise<void> {
+    // Called again where the first stop took too long: nothing is left behind.
+    const signal = stopping ? 'SIGKILL' : 'SIGTERM';
+    stopping = true;
+    for (const worker of running) worker.process.kill(signal);
+    await Promise.all(kept);
+  }
+
   await runUntilStopped({
-    start() {
+    async start() {
       kept = Array.from({ length: workers }, keepWorker);
-      return Promise.resolve();
-    },
-    async stop() {
-      // Called again where the first stop took too long: nothing is left behind.
-      const signal = stopping ? 'SIGKILL' : 'SIGTERM';
-      stopping = true;
-      for (const worker of running) worker.process.kill(signal);
-      await Promise.all(kept);
+      return { close };
     },
     failed,
     shutdownTimeoutMs,

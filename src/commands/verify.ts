@@ -1,15 +1,14 @@
 import { readSettings } from '../config.ts';
 import { MlogError } from '../errors.ts';
 import { toVisible } from '../observe/visible.ts';
-import { pathOf } from '../open-journal.ts';
 import { verifySqliteStore } from '../store/sqlite/sqlite.ts';
 import { print, printJson } from './print.ts';
 
 /** Checks a store that no service has open, and prints what it found. */
 export async function verify(options: { readonly json?: boolean }): Promise<void> {
   const { store } = readSettings('verify', { ...options });
-  if (store === 'memory:') throw memoryError();
-  const path = pathOf(store);
+  if (store.scheme === 'memory') throw memoryError();
+  const { path } = store;
   const report = await verifySqliteStore(path);
   const { messages, firstSeq, lastSeq, problems } = report;
   if (options.json) {

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { MlogError } from '../errors.ts';
 import { cutPage } from '../journal/cut.ts';
+import { toJsonString } from '../journal/texts.ts';
 import type { AppendResult } from '../journal/journal.ts';
 import type { Entry, Message } from '../message.ts';
 import { checkNames, repeatedError } from './field-names.ts';
@@ -155,17 +156,6 @@ export function toJsonLine(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
 
-/** Anything but printable ASCII that stands for itself within a JSON string. */
-const special = /[^ !#-[\]-~]/;
-
-/**
- * Writes a string as JSON.stringify does. Measured, with lines of 50 bytes: a message takes 0.2 µs
- * instead of 0.4, a result 0.16 instead of 0.33.
- */
-export function toJsonString(text: string): string {
-  return special.test(text) ? JSON.stringify(text) : `"${text}"`;
-}
-
 /** Writes a message as a line of NDJSON. */
 export function toMessageLine({ id, txt }: Message): string {
   return `{"id":${toJsonString(id)},"txt":${toJsonString(txt)}}\n`;
@@ -190,16 +180,4 @@ export async function* encodeNdjson(
   for await (const page of pages) {
     for (const part of cutPage(page)) yield part.map((entry) => `${toEntryJson(entry)}\n`).join('');
   }
-}
-
-/** Writes pages of entries as the reference does: a JSON array of the texts and a newline. */
-export async function* encodeTexts(pages: AsyncIterable<readonly Entry[]>): AsyncGenerator<string> {
-  let before = '[';
-  for await (const page of pages) {
-    for (const part of cutPage(page)) {
-      yield before + part.map(({ txt }) => toJsonString(txt)).join(',');
-      before = ',';
-    }
-  }
-  yield before === '[' ? '[]\n' : ']\n';
 }

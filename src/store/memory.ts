@@ -36,6 +36,7 @@ export function openMemoryJournal(now: () => Date = () => new Date()): Store {
   }
 
   return withFollow({
+    durability: 'kept in memory, gone when the service stops',
     async append(messages) {
       gate.check();
       const at = now().toISOString();

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { readSettings } from '../../src/config.ts';
-import { createGrpcJournal } from '../../src/grpc/client/journal.ts';
-import { openHttpClient } from '../../src/http/client/client.ts';
-import { createHttpJournal } from '../../src/http/client/journal.ts';
+import { openGrpcLogging } from '../../src/grpc/client/logging.ts';
+import { openHttpLogging } from '../../src/http/client/logging.ts';
 import { startServer } from '../../src/http/server/server.ts';
 import { withBatch } from '../../src/journal/wrap/batch.ts';
 import type { Journal } from '../../src/journal/journal.ts';
@@ -16,6 +15,7 @@ import { loggingMethods } from '../../src/roles/logging/rpc.ts';
 import { createLoggingService } from '../../src/roles/logging/service.ts';
 import { openMemoryJournal } from '../../src/store/memory.ts';
 import { openSqliteJournal } from '../../src/store/sqlite/sqlite.ts';
+import { grpcAddress, httpAddress } from '../support/address.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import {
   describeFollow,
@@ -61,7 +61,7 @@ async function openOverHttp(): Promise<LateSubject> {
   const server = await startServer({ host, port: 0, routes, limits: settings, logger });
   return {
     store,
-    journal: createHttpJournal(openHttpClient(server.url, { timeoutMs: 5_000 })),
+    journal: openHttpLogging(httpAddress(server.url), { timeoutMs: 5_000 }).journal,
     async end() {
       await server.close();
       await kept.close();
@@ -79,7 +79,7 @@ async function openOverGrpc(): Promise<LateSubject> {
   const server = await startGrpcServer({ methods, limits, logger });
   return {
     store,
-    journal: createGrpcJournal(server.url, 5_000),
+    journal: openGrpcLogging(grpcAddress(server.url), { timeoutMs: 5_000 }).journal,
     async end() {
       await server.close();
       await kept.close();

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  encodeTexts,
   parseAnyForm,
   parseAnyJson,
   parseForm,
@@ -10,10 +9,10 @@ import {
   parsePlainForm,
   parsePlainJson,
   toEntryJson,
-  toJsonString,
   toMessageLine,
   toResultLine,
 } from '../../src/http/formats.ts';
+import { encodeTexts, toJsonString } from '../../src/journal/texts.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 

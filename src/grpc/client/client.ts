@@ -5,7 +5,9 @@ import {
   type ClientDuplexStream,
   type StatusObject,
 } from '@grpc/grpc-js';
+import type { Address } from '../../address.ts';
 import { silentError, strangeError } from '../../journal/remote/no-answer.ts';
+import type { Reach } from '../../net/reach.ts';
 import { statusError } from '../status.ts';
 
 /** The kept connections to a service. Every failure is an `MlogError`. */
@@ -24,7 +26,7 @@ export interface GrpcClient {
 }
 
 const options = {
-  // `journal/retry.ts` tries again, and nobody else.
+  // `journal/wrap/retry.ts` tries again, and nobody else.
   'grpc.enable_retries': 0,
   // A service that was started again is found within a second.
   'grpc.initial_reconnect_backoff_ms': 100,
@@ -47,8 +49,11 @@ const options = {
  * connection of its own: a service has so many calls under way on each, 200 where it is mlog, and
  * behind as many slow readers all else would wait.
  */
-export function openGrpcClient(url: string, timeoutMs: number): GrpcClient {
-  const open = () => new Client(new URL(url).host, credentials.createInsecure(), options);
+export function openGrpcClient(
+  { host, port, text: url }: Address<'grpc'>,
+  { timeoutMs }: Reach,
+): GrpcClient {
+  const open = () => new Client(`${host}:${port}`, credentials.createInsecure(), options);
   const client = open();
   const reader = open();
 

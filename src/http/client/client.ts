@@ -1,14 +1,11 @@
 import request from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
+import { originOf, type HttpAddress } from '../../address.ts';
 import { asUnsent, MlogError } from '../../errors.ts';
 import { silentError } from '../../journal/remote/no-answer.ts';
+import type { TextStream } from '../../journal/texts.ts';
+import type { Reach } from '../../net/reach.ts';
 import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
-
-/** How to reach a service. */
-export interface HttpClientOptions {
-  /** From the request to the whole reply of an exchange, or between two chunks of a stream. */
-  readonly timeoutMs: number;
-}
 
 /** One request. */
 export interface HttpRequestOptions {
@@ -35,14 +32,6 @@ export interface HttpReply {
   readonly text: string;
 }
 
-/** A text that is still flowing. */
-export interface TextStream {
-  /** The text in pieces. Leaving the loop early ends the flow. */
-  readonly chunks: AsyncIterable<string>;
-  /** Ends a flow whose pieces nobody is going to read. */
-  readonly cancel: () => void;
-}
-
 /** A reply whose body is still flowing. */
 export type HttpStream = Omit<HttpReply, 'text'> & TextStream;
 
@@ -60,10 +49,10 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
-/** Opens a client of the service at an http(s) URL; connects when first used, follows no redirect. */
-export function openHttpClient(url: string, { timeoutMs }: HttpClientOptions): HttpClient {
-  const { origin, pathname } = new URL(url);
-  const base = pathname.replace(/\/$/, '');
+/** Opens a client of the service at an address; connects on first use and follows no redirect. */
+export function openHttpClient(address: HttpAddress, { timeoutMs }: Reach): HttpClient {
+  const { text: url, path: base } = address;
+  const origin = originOf(address);
   const pool = new Pool(origin, {
     connect: { timeout: timeoutMs },
     headersTimeout: timeoutMs,

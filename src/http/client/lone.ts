@@ -1,7 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { HttpAddress } from '../../address.ts';
 import { silentError } from '../../journal/remote/no-answer.ts';
 import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
-import type { HttpClient, HttpClientOptions, HttpReply } from './client.ts';
+import type { Reach } from '../../net/reach.ts';
+import type { HttpClient, HttpReply } from './client.ts';
 
 /** What a process needs that sends one message. */
 export type LoneClient = Pick<HttpClient, 'url' | 'exchange'>;
@@ -10,19 +12,19 @@ export type LoneClient = Pick<HttpClient, 'url' | 'exchange'>;
  * Gives a client for an exchange or two, each on a connection of its own, by what Node brings along:
  * undici takes longer to load than `node -e 0` takes altogether. Fails as an `HttpClient` does.
  */
-export function createLoneClient(url: string, { timeoutMs }: HttpClientOptions): LoneClient {
-  const { origin, protocol, pathname } = new URL(url);
-  const base = origin + pathname.replace(/\/$/, '');
-
+export function createLoneClient(
+  { scheme, text: url }: HttpAddress,
+  { timeoutMs }: Reach,
+): LoneClient {
   return {
     url,
     async exchange({ method, path, headers = {}, body }) {
       const { request } =
-        protocol === 'https:' ? await import('node:https') : await import('node:http');
-      const sent = request(base + path, { method, headers, agent: false });
+        scheme === 'https' ? await import('node:https') : await import('node:http');
+      const sent = request(url + path, { method, headers, agent: false });
       const late = setTimeout(() => sent.destroy(silentError(url)), timeoutMs);
       try {
-        const reply = readReply(sent, base + path);
+        const reply = readReply(sent, url + path);
         sent.end(body);
         return await reply;
       } catch (error) {

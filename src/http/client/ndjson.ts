@@ -4,7 +4,7 @@ import { strangeError } from '../../journal/remote/no-answer.ts';
 import { spanOf, type Selected, type Selection } from '../../journal/select.ts';
 import { wholePages } from '../../journal/whole.ts';
 import type { Entry, Message } from '../../message.ts';
-import { heartbeatMaxMs } from '../../setting-kinds.ts';
+import { heartbeatMaxMs } from '../../net/reach.ts';
 import { readFailure, type HttpClient, type HttpReply, type HttpStream } from './client.ts';
 import { readEvents } from '../events.ts';
 import { mediaTypes, toMessageLine } from '../formats.ts';

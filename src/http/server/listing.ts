@@ -1,11 +1,12 @@
 import Negotiator from 'negotiator';
-import { parseWholeNumber } from '../../setting-kinds.ts';
+import { parseWholeNumber } from '../../quantity.ts';
 import { MlogError } from '../../errors.ts';
 import type { Head, Journal } from '../../journal/journal.ts';
 import { selectEntries, selectLive, type Furthest, type Selection } from '../../journal/select.ts';
+import { encodeTexts } from '../../journal/texts.ts';
 import { parseId } from '../../message.ts';
 import { encodeEvents, type EventOptions } from '../events.ts';
-import { encodeNdjson, encodeTexts, mediaTypes, parsePairs } from '../formats.ts';
+import { encodeNdjson, mediaTypes, parsePairs } from '../formats.ts';
 import { json, type Reply } from './reply.ts';
 import type { Request } from './server.ts';
 

@@ -1,8 +1,4 @@
-import { toMlogError } from '../../errors.ts';
-import type { TextStream } from '../../http/client/client.ts';
-import { encodeTexts, toJsonLine } from '../../http/formats.ts';
-import type { Journal } from '../../journal/journal.ts';
-import { selectEntries } from '../../journal/select.ts';
+import { oneText, type TextStream } from '../../journal/texts.ts';
 
 /** Gives the body of a list, once it is known that there is one. */
 export type Source = () => Promise<TextStream>;
@@ -48,29 +44,4 @@ async function* encodeLists(
 
 function escapeJson(text: string): string {
   return JSON.stringify(text).slice(1, -1);
-}
-
-/**
- * The list of texts alone, which is that of the reference over gRPC: from the journal, or whole from
- * `texts` where the logging service has no entries to give.
- */
-export function listOfTexts(journal: Journal, texts?: () => Promise<string[]>): Source {
-  return async () => {
-    try {
-      const { pages } = await selectEntries(journal, {});
-      return { chunks: encodeTexts(pages), cancel: () => {} };
-    } catch (error) {
-      if (!texts || toMlogError(error).code !== 'unimplemented') throw error;
-      return oneText(toJsonLine(await texts()));
-    }
-  };
-}
-
-/** A list that is all there already. */
-export function oneText(text: string): TextStream {
-  // eslint-disable-next-line typescript/require-await
-  async function* give() {
-    yield text;
-  }
-  return { chunks: give(), cancel: () => {} };
 }

@@ -12,30 +12,17 @@ import {
 } from '../../http/formats.ts';
 import { splitBytes } from '../../http/lines.ts';
 import { orderHeader } from '../../http/order.ts';
-import { healthRoutes, type Check } from '../../http/server/health.ts';
+import { healthRoutes } from '../../http/server/health.ts';
 import { readIdempotencyKey } from '../../http/server/idempotency-key.ts';
 import { parseListing, replyToListing, type Listing } from '../../http/server/listing.ts';
 import { byMediaType } from '../../http/server/media-type.ts';
 import { json, type Reply } from '../../http/server/reply.ts';
 import type { Handler, Request, Routes } from '../../http/server/server.ts';
-import type { Journal } from '../../journal/journal.ts';
 import type { Message } from '../../message.ts';
 import { sendLines, unreadLine } from './bulk.ts';
 import { holdAnswers } from './held-answers.ts';
-import type { Source } from './lists.ts';
 import type { FacadeService } from './service.ts';
-
-/** The services behind a facade. */
-export interface Upstream {
-  readonly journal: Journal;
-  /** The plain list, in the words that the reference has on the wire to the logging service. */
-  readonly list: Source;
-  /** A form is answered by the status of its message, as the reference does over gRPC. */
-  readonly tellsStatus: boolean;
-  /** The diagnostics of this process have told of a conflict when the journal tells it. */
-  readonly tellsConflicts: boolean;
-  readonly checks: Readonly<Record<string, Check>>;
-}
+import type { Upstream } from './upstream.ts';
 
 /** What a request to the facade is held to. */
 export interface FacadeLimits {

@@ -1,27 +1,38 @@
-import type { Settings } from '../../config.ts';
-import { startServer, type Server } from '../../http/server/server.ts';
+import { startServer, type ServerLimits } from '../../http/server/server.ts';
+import { closeInReverse, type StartedService } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { facadeRoutes, type Upstream } from './routes.ts';
+import { facadeRoutes, type FacadeLimits } from './routes.ts';
 import { createFacadeService } from './service.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What the facade is told: where to listen, and how clients are held in bounds. */
+export interface FacadeOptions extends FacadeLimits, ServerLimits {
+  readonly host: string;
+  readonly port: number;
+}
 
 const conflictsOnly = ['conflict'] as const;
 
-/** Starts the facade in front of its services, which stay open when it closes. */
+/** Starts the facade in front of its upstream, which it closes last, also where it cannot start. */
 export async function startFacade(
-  settings: Settings,
-  logger: Logger,
+  options: FacadeOptions,
   upstream: Upstream,
-): Promise<Server> {
-  const { host, port } = settings;
-  const service = createFacadeService(upstream.journal, settings);
-  const routes = facadeRoutes(service, upstream, settings);
-  const toldCodes = upstream.tellsConflicts ? conflictsOnly : [];
-  return await startServer({
-    host,
-    port,
-    routes,
-    limits: settings,
-    logger: logger.child({ service: 'facade' }),
-    toldCodes,
-  });
+  logger: Logger,
+): Promise<StartedService> {
+  const service = createFacadeService(upstream.journal, options);
+  try {
+    const server = await startServer({
+      host: options.host,
+      port: options.port,
+      routes: facadeRoutes(service, upstream, options),
+      limits: options,
+      logger: logger.child({ service: 'facade' }),
+      toldCodes: upstream.tellsConflicts ? conflictsOnly : [],
+    });
+    const facts = { facade: server.url, ...upstream.facts };
+    return { url: server.url, facts, close: () => closeInReverse([upstream, server]) };
+  } catch (error) {
+    await upstream.close();
+    throw error;
+  }
 }

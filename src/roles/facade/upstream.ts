@@ -1,29 +1,91 @@
-import { isGrpcAddress } from '../../address.ts';
-import type { Settings } from '../../config.ts';
-import { MlogError, toMlogError } from '../../errors.ts';
-import { openHttpClient, type HttpClient } from '../../http/client/client.ts';
-import { mediaTypes } from '../../http/formats.ts';
-import { isRedirect, statusError } from '../../http/client/problem.ts';
-import { wholeJson } from '../../http/client/whole-json.ts';
-import { withBatch } from '../../journal/wrap/batch.ts';
+import type { HttpAddress, ServiceAddress } from '../../address.ts';
+import type { Check } from '../../http/server/health.ts';
+import { openHttpMessages } from '../../http/client/service.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { withLimit } from '../../journal/wrap/limit.ts';
+import type { RemoteLogging } from '../../journal/remote/logging.ts';
+import { listTexts, oneText } from '../../journal/texts.ts';
+import { withBatch, type BatchOptions } from '../../journal/wrap/batch.ts';
+import { withLimit, type QueueLimits } from '../../journal/wrap/limit.ts';
 import { withRetry } from '../../journal/wrap/retry.ts';
 import { withTail } from '../../journal/wrap/tail.ts';
 import { closeInReverse, type Closeable } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { openGrpcJournal, openJournal } from '../../open-journal.ts';
-import { listOfServices, listOfTexts, type Source } from './lists.ts';
-import type { Upstream } from './routes.ts';
+import { openLogging } from '../../open-journal.ts';
+import { listOfServices, type Source } from './lists.ts';
 
-/** Opens the services of a facade that runs apart from them. */
+/** The services behind a facade. */
+export interface Upstream extends Closeable {
+  readonly journal: Journal;
+  /** The plain list, in the words that the reference has on the wire to the logging service. */
+  readonly list: Source;
+  /** A form is answered by the status of its message, as the reference does over gRPC. */
+  readonly tellsStatus: boolean;
+  /** The diagnostics of this process have told of a conflict when the journal tells it. */
+  readonly tellsConflicts: boolean;
+  readonly checks: Readonly<Record<string, Check>>;
+  /** What the start line says of them, by name. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** Where the services behind a facade are, and how it delivers to them. */
+export interface UpstreamOptions extends QueueLimits, Omit<BatchOptions, 'overdueMs'> {
+  readonly logging: ServiceAddress;
+  readonly messages: HttpAddress;
+  readonly attemptsMax: number;
+  readonly retryDelayMs: number;
+  readonly attemptTimeoutMs: number;
+}
+
+/** Opens the services of a facade that runs apart from them; connects on first use. */
 export async function openUpstream(
-  settings: Settings,
+  options: UpstreamOptions,
   logger: Logger,
   stopping: AbortSignal,
-): Promise<Upstream & Closeable> {
-  const open = isGrpcAddress(settings.logging) ? openOverGrpc : openOverHttp;
-  return await open(settings, (remote) => withOwnAttempts(remote, settings, logger, stopping));
+): Promise<Upstream> {
+  const reach = { timeoutMs: options.attemptTimeoutMs };
+  const logging = await openLogging(options.logging, reach);
+  const journal = withOwnAttempts(logging.journal, options, logger, stopping);
+  const facts = { 'logging at': options.logging.text };
+  // The reference's facade has no messages service where it answers by status.
+  if (logging.tellsStatus) return toUpstream(logging, journal, facts);
+  const messages = openHttpMessages(options.messages, reach);
+  const upstream = toUpstream(logging, journal, facts);
+  return {
+    ...upstream,
+    list: listOfServices(logging.list, messages.list),
+    checks: { ...upstream.checks, messages: messages.check },
+    facts: { ...facts, 'messages at': options.messages.text },
+    close: () => closeInReverse([messages, journal]),
+  };
+}
+
+function toUpstream(
+  { list, check, tellsStatus }: RemoteLogging,
+  journal: Journal,
+  facts: Upstream['facts'],
+): Upstream {
+  const checks = { logging: check };
+  const close = () => journal.close();
+  return { journal, list, tellsStatus, tellsConflicts: false, checks, facts, close };
+}
+
+/**
+ * Makes the upstream of a facade that runs in one process with the logging service, which keeps its
+ * journal open. `messagesText` is what the messages service answers.
+ */
+export function upstreamInProcess(journal: Journal, messagesText: string): Upstream {
+  return {
+    journal,
+    list: listOfServices(
+      () => listTexts(journal),
+      async () => oneText(messagesText),
+    ),
+    tellsStatus: false,
+    tellsConflicts: true,
+    checks: { logging: () => journal.head() },
+    facts: {},
+    close: async () => {},
+  };
 }
 
 /** Longer than a logging service takes under load, and short enough to go round lost replies. */
@@ -35,16 +97,16 @@ const overdueMs = 50;
  */
 function withOwnAttempts(
   remote: Journal,
-  settings: Settings,
+  options: UpstreamOptions,
   logger: Logger,
   stopping: AbortSignal,
 ): Journal {
   const tailed = withTail(remote, ({ code, message }) => {
     logger.warn({ code }, `Following waits for the logging service: ${message}`);
   });
-  const retried = withRetry(withBatch(tailed, { ...settings, overdueMs }), {
-    attemptsMax: settings.attemptsMax,
-    retryDelayMs: settings.retryDelayMs,
+  const retried = withRetry(withBatch(tailed, { ...options, overdueMs }), {
+    attemptsMax: options.attemptsMax,
+    retryDelayMs: options.retryDelayMs,
     stopping,
     onFailedAppend({ code, message }, attempt, messages) {
       const { length: count } = messages;
@@ -52,73 +114,5 @@ function withOwnAttempts(
       logger.warn(facts, `Attempt failed: ${message}`);
     },
   });
-  return withLimit(retried, settings);
-}
-
-type Wrap = (remote: Journal) => Journal;
-
-async function openOverHttp(settings: Settings, wrap: Wrap): Promise<Upstream & Closeable> {
-  const { attemptTimeoutMs } = settings;
-  const journal = wrap(await openJournal(settings.logging, { attemptTimeoutMs }));
-  const logging = openHttpClient(settings.logging, { timeoutMs: attemptTimeoutMs });
-  const messages = openHttpClient(settings.messages, { timeoutMs: attemptTimeoutMs });
-  return {
-    journal,
-    list: listOfServices(listOf(logging, '/logging'), listOf(messages, '/messages')),
-    tellsStatus: false,
-    tellsConflicts: false,
-    checks: {
-      logging: () => checkReady(logging, 'logging'),
-      messages: () => checkReady(messages, 'messages'),
-    },
-    close: () => closeInReverse([logging, messages, journal]),
-  };
-}
-
-async function openOverGrpc(settings: Settings, wrap: Wrap): Promise<Upstream & Closeable> {
-  const remote = await openGrpcJournal(settings.logging, settings);
-  const journal = wrap(remote);
-  return {
-    journal,
-    list: listOfTexts(journal, () => remote.texts()),
-    tellsStatus: true,
-    tellsConflicts: false,
-    checks: { logging: () => checkThere(journal) },
-    close: () => journal.close(),
-  };
-}
-
-function listOf(client: HttpClient, path: string): Source {
-  return async () => {
-    const stream = await client.stream({ method: 'GET', path });
-    const isJson = stream.header('content-type').startsWith(mediaTypes.json);
-    if (stream.status === 200) {
-      return isJson ? { ...stream, chunks: wholeJson(stream.chunks, client.url) } : stream;
-    }
-    stream.cancel();
-    throw statusError(stream);
-  };
-}
-
-/** A reference service has no health page: it is ready if its list is there. */
-async function checkReady(client: HttpClient, role: 'logging' | 'messages'): Promise<void> {
-  const reply = await client.exchange({ method: 'GET', path: '/readyz' });
-  if (reply.status >= 500 || isRedirect(reply)) throw statusError(reply);
-  const found = reply.header('mlog-role');
-  if (found !== '' && found !== role) {
-    throw new MlogError('bad_gateway', `At ${client.url} is a ${found} service, not ${role}.`);
-  }
-  if (found !== '') return;
-  const list = await client.exchange({ method: 'HEAD', path: `/${role}` });
-  const isThere = list.status < 400 || list.status === 405;
-  if (!isThere || isRedirect(list)) throw statusError(list);
-}
-
-/** A reference service does not say where it stands: it is there, that is all it can say. */
-async function checkThere(journal: Journal): Promise<void> {
-  try {
-    await journal.head();
-  } catch (error) {
-    if (toMlogError(error).code !== 'unimplemented') throw error;
-  }
+  return withLimit(retried, options);
 }

@@ -1,36 +1,51 @@
-import type { Settings } from '../../config.ts';
+import type { StoreAddress } from '../../address.ts';
 import { fullText } from '../../net/connection-limit.ts';
 import type { MlogError } from '../../errors.ts';
 import { startGrpcListener } from '../../grpc/server/listener.ts';
-import { startServer, type Server } from '../../http/server/server.ts';
-import { withBatch } from '../../journal/wrap/batch.ts';
+import type { GrpcLimits } from '../../grpc/server/server.ts';
+import { startServer, type Server, type ServerLimits } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { withLimit } from '../../journal/wrap/limit.ts';
+import { withBatch, type BatchOptions } from '../../journal/wrap/batch.ts';
+import { withLimit, type QueueLimits } from '../../journal/wrap/limit.ts';
 import { withTail } from '../../journal/wrap/tail.ts';
-import { closeInReverse } from '../../lifecycle.ts';
+import { closeInReverse, type StartedService } from '../../lifecycle.ts';
 import { isInUse } from '../../net/listen.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { openJournal } from '../../open-journal.ts';
+import { openStore } from '../../open-journal.ts';
 import { withDiagnostics } from './diagnostics.ts';
-import { loggingRoutes } from './routes.ts';
+import { loggingRoutes, type LoggingLimits } from './routes.ts';
 import { createLoggingService, type LoggingService } from './service.ts';
 
-/** A logging service that listens, and the journal it keeps, for other roles of this process. */
-export interface StartedLogging extends Server {
+/** What the logging role is told: where to listen and to keep messages, and what bounds it has. */
+export interface LoggingOptions
+  extends
+    LoggingLimits,
+    ServerLimits,
+    QueueLimits,
+    Omit<BatchOptions, 'overdueMs'>,
+    Omit<GrpcLimits, 'messageMaxBytes'> {
+  readonly host: string;
+  readonly port: number;
+  /** 0 turns gRPC off; undefined takes the usual port, if it is free. */
+  readonly grpcPort?: number | undefined;
+  readonly store: StoreAddress;
+  readonly retainMessages: number;
+  readonly retainAge: number;
+}
+
+/** A logging service that runs, and its journal for a facade in this process. */
+export interface StartedLogging extends StartedService {
   readonly journal: Journal;
-  /** Where it listens for gRPC, if it does. */
-  readonly grpcUrl: string | undefined;
 }
 
 /** Opens the store and starts the logging role over it; closing it closes the store last. */
 export async function startLogging(
-  settings: Settings,
+  options: LoggingOptions,
   logger: Logger,
   onFatal: (error: MlogError) => void,
 ): Promise<StartedLogging> {
-  const { attemptTimeoutMs, retainMessages, retainAge, host, port } = settings;
-  const store = await openJournal(settings.store, {
-    attemptTimeoutMs,
+  const { retainMessages, retainAge, host, port } = options;
+  const store = await openStore(options.store, {
     retainMessages,
     retainAge,
     onFatal,
@@ -38,26 +53,33 @@ export async function startLogging(
     onNotice: (notice) => logger.info(notice),
   });
   const told = withDiagnostics(withTail(store), logger);
-  const journal = withLimit(withBatch(told, settings), settings);
+  const journal = withLimit(withBatch(told, options), options);
   const servers: Server[] = [];
   // Both wires at a time: neither takes messages while the other one stops.
   const wires = { close: async () => void (await Promise.all(servers.map((one) => one.close()))) };
   const close = () => closeInReverse([journal, wires]);
   try {
-    const service = createLoggingService(journal, settings);
-    const routes = loggingRoutes(service, journal, settings);
+    const service = createLoggingService(journal, options);
+    const routes = loggingRoutes(service, journal, options);
     const server = await startServer({
       host,
       port,
       routes,
-      limits: settings,
+      limits: options,
       logger: logger.child({ service: 'logging' }),
       toldCodes: ['conflict'],
     });
     servers.push(server);
-    const grpc = await startGrpc(settings, logger, service, journal);
+    const grpc = await startGrpc(options, logger, service, journal);
     if (grpc) servers.push(grpc);
-    return { url: server.url, grpcUrl: grpc?.url, journal, close };
+    const facts = {
+      logging: server.url,
+      ...(grpc && { grpc: grpc.url }),
+      store: options.store.text,
+      durability: store.durability,
+      ...(store.keeps !== undefined && { keeps: store.keeps }),
+    };
+    return { url: server.url, facts, journal, close };
   } catch (error) {
     await close();
     throw error;
@@ -80,15 +102,15 @@ const receiveExtraBytes = 4 * 1024 * 1024;
  * is taken, there is a warning and no gRPC: a second service beside the first one starts as it did.
  */
 async function startGrpc(
-  settings: Settings,
+  options: LoggingOptions,
   logger: Logger,
   service: LoggingService,
   journal: Journal,
 ): Promise<Server | undefined> {
-  const { host, port, grpcPort, connectionsMax, appendMaxBytes, txtMaxBytes } = settings;
+  const { host, port, grpcPort, connectionsMax, appendMaxBytes, txtMaxBytes } = options;
   if (grpcPort === 0) return undefined;
   const groupMaxBytes = Math.max(appendMaxBytes, txtMaxBytes + messageExtraBytes);
-  const limits = { ...settings, messageMaxBytes: groupMaxBytes + receiveExtraBytes };
+  const limits = { ...options, messageMaxBytes: groupMaxBytes + receiveExtraBytes };
   const where = {
     host,
     port: grpcPort ?? (port === 0 ? 0 : defaultGrpcPort),
@@ -100,7 +122,7 @@ async function startGrpc(
       const { createGrpcServer } = await import('../../grpc/server/server.ts');
       const { loggingMethods } = await import('./rpc.ts');
       const grpcLogger = logger.child({ service: 'logging' });
-      const own = { ...settings, groupMaxBytes };
+      const own = { ...options, groupMaxBytes };
       const methods = loggingMethods(service, journal, own, grpcLogger);
       return createGrpcServer({ methods, limits, logger: grpcLogger });
     });

@@ -1,71 +1,91 @@
-import type { Settings } from '../../config.ts';
+import type { ServiceAddress, StoreAddress } from '../../address.ts';
 import { MlogError } from '../../errors.ts';
-import { startServer, type Server } from '../../http/server/server.ts';
+import { startServer, type ServerLimits } from '../../http/server/server.ts';
 import { withTail } from '../../journal/wrap/tail.ts';
-import { closeInReverse, type Closeable } from '../../lifecycle.ts';
+import { closeInReverse, type Closeable, type StartedService } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { openJournal, openStore } from '../../open-journal.ts';
+import { openLogging, openStore } from '../../open-journal.ts';
 import { asOriginal, startReplica } from './replica.ts';
 import { messagesRoutes, type ReplicaSource } from './routes.ts';
 
-/** Starts the messages role, as a replica where it is told whom to follow. */
+/** What the messages role is told: where to listen, and which bounds it has. */
+export interface MessagesOptions extends ServerLimits {
+  readonly host: string;
+  readonly port: number;
+  readonly heartbeatMs: number;
+}
+
+/** Whom a replica follows, and where it keeps the copy. */
+export interface ReplicaOptions {
+  readonly follow: ServiceAddress;
+  readonly store: StoreAddress;
+  readonly attemptTimeoutMs: number;
+}
+
+/** Starts the messages role, as the reference has it or over a replica, which it closes last. */
 export async function startMessages(
-  settings: Settings,
+  options: MessagesOptions,
   logger: Logger,
-  onFatal: (error: MlogError) => void,
-): Promise<Server> {
-  const { host, port } = settings;
-  const things: Closeable[] = [];
+  replica?: OpenReplica,
+): Promise<StartedService> {
+  const { host, port } = options;
   try {
-    const source = settings.follow
-      ? await openReplica(settings, logger, onFatal, things)
-      : undefined;
-    const routes = messagesRoutes(settings, source);
     const server = await startServer({
       host,
       port,
-      routes,
-      limits: settings,
+      routes: messagesRoutes(options, replica),
+      limits: options,
       logger: logger.child({ service: 'messages' }),
     });
-    things.push(server);
-    if (settings.follow && isSamePlace(settings.follow, server.url))
-      throw selfError(settings.follow);
-    return { url: server.url, close: () => closeInReverse(things) };
+    const close = () => closeInReverse(replica ? [replica, server] : [server]);
+    const facts = { messages: server.url, ...replica?.facts };
+    if (!replica || !isSamePlace(replica.follow, server.url))
+      return { url: server.url, facts, close };
+    await server.close();
+    throw selfError(replica.follow);
   } catch (error) {
-    await closeInReverse(things);
+    await replica?.close();
     throw error;
   }
 }
 
-async function openReplica(
-  { follow, store, attemptTimeoutMs }: Settings,
+/** A replica that follows, and what the start line says of it. */
+export interface OpenReplica extends ReplicaSource, Closeable {
+  readonly follow: ServiceAddress;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** Opens a store and follows a logging service into it. */
+export async function openReplica(
+  { follow, store, attemptTimeoutMs }: ReplicaOptions,
   logger: Logger,
   onFatal: (error: MlogError) => void,
-  things: Closeable[],
-): Promise<ReplicaSource> {
+): Promise<OpenReplica> {
   const onWarning = (warning: string) => logger.warn(warning);
-  const kept = await openStore(store, { attemptTimeoutMs, onFatal, onWarning });
-  things.push(kept);
-  const original = await openJournal(follow, { attemptTimeoutMs });
-  things.push(original);
+  const kept = await openStore(store, { onFatal, onWarning });
+  const { journal: original } = await openLogging(follow, { timeoutMs: attemptTimeoutMs });
   const replica = startReplica(original, kept, logger);
-  things.push(replica);
-  return { replica, store: kept, journal: asOriginal(kept, withTail(kept), replica) };
+  return {
+    replica,
+    store: kept,
+    journal: asOriginal(kept, withTail(kept), replica),
+    follow,
+    facts: { follows: follow.text, store: store.text, durability: kept.durability },
+    close: () => closeInReverse([kept, original, replica]),
+  };
 }
 
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** Tells whether an address is that of a server of this process. */
-function isSamePlace(address: string, url: string): boolean {
-  const [there, here] = [new URL(address), new URL(url)];
-  const isHere = there.hostname === here.hostname;
-  const areLocal = loopbackNames.has(there.hostname) && loopbackNames.has(here.hostname);
-  return there.port === here.port && (isHere || areLocal);
+function isSamePlace({ host, port }: ServiceAddress, url: string): boolean {
+  const here = new URL(url);
+  const areLocal = loopbackNames.has(host) && loopbackNames.has(here.hostname);
+  return String(port) === here.port && (host === here.hostname || areLocal);
 }
 
-function selfError(address: string): MlogError {
-  return new MlogError('failed_precondition', `--follow ${address} is this service itself.`, {
+function selfError({ text }: ServiceAddress): MlogError {
+  return new MlogError('failed_precondition', `--follow ${text} is this service itself.`, {
     hint: 'Name the logging service of which to be a replica, such as http://localhost:8881.',
   });
 }

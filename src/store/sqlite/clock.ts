@@ -1,5 +1,5 @@
 import { uptime } from 'node:os';
-import { toDuration } from '../../setting-kinds.ts';
+import { toDuration } from '../../quantity.ts';
 
 /** Two clocks in milliseconds: the one on the wall can be set, the other one only goes on. */
 export interface Clocks {

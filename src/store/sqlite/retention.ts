@@ -1,4 +1,5 @@
-import { toDuration } from '../../setting-kinds.ts';
+import type { StoreOptions } from '../../journal/journal.ts';
+import { toDuration } from '../../quantity.ts';
 import { AgeClock } from './clock.ts';
 import type { Removed, Swept } from './removal.ts';
 import type { Call } from './wire.ts';
@@ -7,18 +8,6 @@ const everyMs = 1_000;
 
 /** A reader that has not come to its end by then may be overtaken: entries have to go some time. */
 const readerHoldMs = 60_000;
-
-/** What a store keeps, and who hears of it. */
-export interface RetentionOptions {
-  /** Hears what is strange about a store that can be used all the same. */
-  readonly onWarning?: ((warning: string) => void) | undefined;
-  /** Hears what the store does by itself, such as removing messages. */
-  readonly onNotice?: ((notice: string) => void) | undefined;
-  /** Keep the newest so many messages; 0 keeps all. */
-  readonly retainMessages?: number | undefined;
-  /** Keep the messages of the last so many milliseconds; 0 keeps all. */
-  readonly retainAge?: number | undefined;
-}
 
 /** Where somebody reads. */
 interface Reader {
@@ -62,7 +51,7 @@ export class Readers {
 export function startRetention(
   thread: { call<Result>(call: Call): Promise<Result> },
   readers: Readers,
-  { retainMessages = 0, retainAge = 0, onNotice, onWarning }: RetentionOptions,
+  { retainMessages = 0, retainAge = 0, onNotice, onWarning }: StoreOptions,
 ): NodeJS.Timeout | undefined {
   if (retainMessages === 0 && retainAge === 0) return undefined;
   let isRunning = false;
@@ -108,4 +97,11 @@ export function startRetention(
   }
 
   return setInterval(sweep, everyMs).unref();
+}
+
+/** Says in words which messages are kept; undefined where all are. */
+export function toKeeps({ retainMessages, retainAge }: StoreOptions): string | undefined {
+  if (!retainMessages && !retainAge) return undefined;
+  const messages = retainMessages ? `the newest ${retainMessages} messages` : 'messages';
+  return retainAge ? `${messages} of the last ${toDuration(retainAge)}` : messages;
 }

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { MlogError } from '../../errors.ts';
 import { withFollow } from '../../journal/follow.ts';
-import type { Head, ReadRange, Store } from '../../journal/journal.ts';
+import type { Head, ReadRange, Store, StoreOptions } from '../../journal/journal.ts';
 import type { Entry } from '../../message.ts';
-import { Readers, startRetention, type RetentionOptions } from './retention.ts';
+import { Readers, startRetention, toKeeps } from './retention.ts';
 import type { VerifyReport } from './verify.ts';
 import {
   packMessages,
@@ -17,15 +17,6 @@ import {
   type Reply,
   type ThreadData,
 } from './wire.ts';
-
-/** What `openSqliteJournal` may be told. */
-export interface SqliteOptions extends RetentionOptions {
-  /**
-   * Hears of an error after which the journal stores nothing any more, such as a failed sync. Only
-   * a new start of the process can tell what is on the disk.
-   */
-  readonly onFatal?: ((error: MlogError) => void) | undefined;
-}
 
 /** How often the files of an idle store are looked for. */
 const watchMs = 1_000;
@@ -43,7 +34,7 @@ const program = new URL(
  * SQLite runs on a thread of its own, with one connection: a sync takes milliseconds, and none of
  * them may hold up the event loop.
  */
-export async function openSqliteJournal(path: string, options: SqliteOptions = {}): Promise<Store> {
+export async function openSqliteJournal(path: string, options: StoreOptions = {}): Promise<Store> {
   const thread = new StoreThread(path);
   const warning = await thread.opened;
   if (warning !== undefined) options.onWarning?.(warning);
@@ -53,6 +44,8 @@ export async function openSqliteJournal(path: string, options: SqliteOptions = {
   // A service that takes no messages is to be told of, too: it is not ready any more.
   const watch = setInterval(() => thread.call({ verb: 'watch' }).catch(() => {}), watchMs).unref();
   return withFollow({
+    durability: 'synced to disk before every reply',
+    keeps: toKeeps(options),
     async append(messages) {
       const packed = packMessages(messages);
       const moved = [packed.lengths.buffer, packed.bytes.buffer];
@@ -148,7 +141,7 @@ interface Waiting {
 /** The main thread's end of the store: calls go out in order, replies come back in order. */
 class StoreThread {
   readonly opened: Promise<string | undefined>;
-  onFatal: SqliteOptions['onFatal'];
+  onFatal: StoreOptions['onFatal'];
   readonly #worker: Worker;
   readonly #exited: Promise<unknown>;
   readonly #waiting: Waiting[] = [];

@@ -7,6 +7,7 @@ import { openGrpcClient, type GrpcClient } from '../../../src/grpc/client/client
 import { createLogger } from '../../../src/observe/logger.ts';
 import { startGrpcServer } from '../../support/grpc-server.ts';
 import { message } from '../../contract/journal-contract.ts';
+import { grpcAddress } from '../../support/address.ts';
 
 const limits = {
   messageMaxBytes: 100_000,
@@ -42,7 +43,7 @@ describe('groups sent to a service that leaves some without an answer', () => {
       limits,
       logger: createLogger({ level: 'silent' }),
     });
-    const client = openGrpcClient(server.url, timeoutMs);
+    const client = openGrpcClient(grpcAddress(server.url), { timeoutMs });
     streams = 0;
     const open: GrpcClient['open'] = (path) => {
       streams += 1;

@@ -4,6 +4,7 @@ import { openGrpcClient, type GrpcClient } from '../../../src/grpc/client/client
 import type { Methods } from '../../../src/grpc/server/server.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
 import { startGrpcServer } from '../../support/grpc-server.ts';
+import { grpcAddress } from '../../support/address.ts';
 
 const limits = {
   messageMaxBytes: 1_000,
@@ -33,7 +34,7 @@ describe('a gRPC client', () => {
   beforeEach(async () => {
     const logger = createLogger({ level: 'silent' });
     const server = await startGrpcServer({ methods, limits, logger });
-    client = openGrpcClient(server.url, 2_000);
+    client = openGrpcClient(grpcAddress(server.url), { timeoutMs: 2_000 });
     close = () => server.close();
   });
 
@@ -43,7 +44,7 @@ describe('a gRPC client', () => {
   });
 
   it('refuses a call once it is closed, and leaves no timer behind', async () => {
-    const closed = openGrpcClient(client.url, 2_000);
+    const closed = openGrpcClient(grpcAddress(client.url), { timeoutMs: 2_000 });
     closed.close();
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     try {

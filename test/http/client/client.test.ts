@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openHttpClient, type HttpClient } from '../../../src/http/client/client.ts';
+import { httpAddress } from '../../support/address.ts';
 
 describe('a client that closes', () => {
   let server: Server;
@@ -18,7 +19,7 @@ describe('a client that closes', () => {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    client = openHttpClient(`http://127.0.0.1:${port}`, { timeoutMs: 20_000 });
+    client = openHttpClient(httpAddress(`http://127.0.0.1:${port}`), { timeoutMs: 20_000 });
   });
 
   afterEach(() => {
@@ -70,7 +71,7 @@ describe('an exchange that fails', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    client = openHttpClient(`http://127.0.0.1:${port}`, { timeoutMs: 200 });
+    client = openHttpClient(httpAddress(`http://127.0.0.1:${port}`), { timeoutMs: 200 });
     return async () => {
       await client.close();
       server.closeAllConnections();

@@ -8,6 +8,7 @@ import { openHttpClient } from '../../../src/http/client/client.ts';
 import { createFormJournal } from '../../../src/http/client/form.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
 import { message } from '../../contract/journal-contract.ts';
+import { httpAddress } from '../../support/address.ts';
 
 type Said = { status: number; type?: string; location?: string; body: string };
 
@@ -42,7 +43,7 @@ describe('the client of a reference logging service', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     url = `http://127.0.0.1:${port}`;
-    journal = createFormJournal(openHttpClient(url, { timeoutMs: 5_000 }));
+    journal = createFormJournal(openHttpClient(httpAddress(url), { timeoutMs: 5_000 }));
     close = async () => {
       await journal.close();
       server.closeAllConnections();

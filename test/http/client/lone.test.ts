@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLoneClient } from '../../../src/http/client/lone.ts';
+import { httpAddress } from '../../support/address.ts';
 
 const timeoutMs = 20_000;
 const request = {
@@ -30,7 +31,7 @@ describe('a lone client', () => {
       response.write(JSON.stringify({ method, target, type: headers['content-type'] }));
       got.pipe(response);
     });
-    const { exchange } = createLoneClient(`${url}/below/`, { timeoutMs });
+    const { exchange } = createLoneClient(httpAddress(`${url}/below/`), { timeoutMs });
     const { status, header, text } = await exchange(request);
     expect({ status, header: header('x-header'), none: header('x-none'), text }).toEqual({
       status: 201,
@@ -45,7 +46,7 @@ describe('a lone client', () => {
     ['does not end', (_, response) => void response.write('{')],
   ])('waits for a reply that %s no longer than it is told', async (_, listener) => {
     const url = await serve(listener);
-    const sent = createLoneClient(url, { timeoutMs: 200 }).exchange(request);
+    const sent = createLoneClient(httpAddress(url), { timeoutMs: 200 }).exchange(request);
     await expect(sent).rejects.toMatchObject({ code: 'deadline_exceeded' });
   });
 
@@ -54,7 +55,7 @@ describe('a lone client', () => {
     ['is without end', (_, response) => void response.end('x'.repeat(17 * 1024 * 1024))],
   ])('tells of a reply that %s', async (_, listener) => {
     const url = await serve(listener);
-    const sent = createLoneClient(url, { timeoutMs }).exchange(request);
+    const sent = createLoneClient(httpAddress(url), { timeoutMs }).exchange(request);
     await expect(sent).rejects.toMatchObject({ code: 'unavailable', retryable: true });
   });
 
@@ -62,7 +63,7 @@ describe('a lone client', () => {
     const url = await serve((_, response) => {
       response.writeHead(200, ['X-Header', 'one', 'X-Header', 'two']).end();
     });
-    const { exchange } = createLoneClient(url, { timeoutMs });
+    const { exchange } = createLoneClient(httpAddress(url), { timeoutMs });
     expect((await exchange(request)).header('x-header')).toBe('one');
     server!.removeAllListeners('request').on('request', ({ socket }) => {
       socket.write('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
@@ -72,12 +73,12 @@ describe('a lone client', () => {
 
   it('tells that nothing listens, and speaks TLS where the address says so', async () => {
     const url = await serve((_, response) => response.end('plain'));
-    const secure = createLoneClient(url.replace('http', 'https'), { timeoutMs });
+    const secure = createLoneClient(httpAddress(url.replace('http', 'https')), { timeoutMs });
     await expect(secure.exchange(request)).rejects.toMatchObject({
       code: 'unavailable',
     });
     server!.close().closeAllConnections();
-    const gone = createLoneClient(url, { timeoutMs }).exchange(request);
+    const gone = createLoneClient(httpAddress(url), { timeoutMs }).exchange(request);
     await expect(gone).rejects.toMatchObject({ message: `Nothing listens at ${url}.` });
   });
 });

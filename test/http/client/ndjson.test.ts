@@ -6,6 +6,7 @@ import { openHttpClient } from '../../../src/http/client/client.ts';
 import { createNdjsonJournal } from '../../../src/http/client/ndjson.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
 import { message } from '../../contract/journal-contract.ts';
+import { httpAddress } from '../../support/address.ts';
 
 // What answers may be no logging service, or a broken one: nothing it says is taken on trust.
 
@@ -30,7 +31,9 @@ describe('the client of a logging service that is mlog', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    journal = createNdjsonJournal(openHttpClient(`http://127.0.0.1:${port}`, { timeoutMs: 5_000 }));
+    journal = createNdjsonJournal(
+      openHttpClient(httpAddress(`http://127.0.0.1:${port}`), { timeoutMs: 5_000 }),
+    );
     close = async () => {
       await journal.close();
       server.closeAllConnections();

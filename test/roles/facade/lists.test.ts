@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { MlogError } from '../../../src/errors.ts';
-import { listOfServices, oneText, type Source } from '../../../src/roles/facade/lists.ts';
+import { oneText } from '../../../src/journal/texts.ts';
+import { listOfServices, type Source } from '../../../src/roles/facade/lists.ts';
 
 const collect = async (source: Source): Promise<string> => {
   let text = '';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Journal, Store } from '../../../src/journal/journal.ts';
+import type { Journal, Store, StoreOptions } from '../../../src/journal/journal.ts';
 import { selectEntries } from '../../../src/journal/select.ts';
 import type { Entry } from '../../../src/message.ts';
 import { openStoreFile, type OpenedStore } from '../../../src/store/sqlite/file.ts';
@@ -9,11 +9,7 @@ import type { Retention } from '../../../src/store/sqlite/removal.ts';
 import { Readers, startRetention } from '../../../src/store/sqlite/retention.ts';
 import { SqliteStore } from '../../../src/store/sqlite/store.ts';
 import { packMessages } from '../../../src/store/sqlite/wire.ts';
-import {
-  openSqliteJournal,
-  verifySqliteStore,
-  type SqliteOptions,
-} from '../../../src/store/sqlite/sqlite.ts';
+import { openSqliteJournal, verifySqliteStore } from '../../../src/store/sqlite/sqlite.ts';
 import { seqsFrom, startFollower } from '../../contract/follower.ts';
 import { entriesFrom } from '../../contract/follow-contract.ts';
 import { message, readAll } from '../../contract/journal-contract.ts';
@@ -228,7 +224,7 @@ class Kept {
     this.path = join(folder, 'mlog.db');
   }
 
-  async open(options: SqliteOptions): Promise<void> {
+  async open(options: StoreOptions): Promise<void> {
     this.journal = await openSqliteJournal(this.path, options);
   }
 

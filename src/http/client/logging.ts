@@ -1,16 +1,30 @@
-import { createFoundJournal } from '../../journal/remote/found.ts';
+import type { HttpAddress } from '../../address.ts';
 import type { Journal } from '../../journal/journal.ts';
+import { createFoundJournal } from '../../journal/remote/found.ts';
+import type { RemoteLogging } from '../../journal/remote/logging.ts';
 import { noLoggingError } from '../../journal/remote/no-answer.ts';
-import type { HttpClient } from './client.ts';
+import type { Reach } from '../../net/reach.ts';
+import { openHttpClient, type HttpClient } from './client.ts';
 import { createFormJournal } from './form.ts';
 import { createNdjsonJournal } from './ndjson.ts';
 import { isRedirect, statusError } from './problem.ts';
+import { createHttpService } from './service.ts';
+
+/** Opens the logging service at an address, mlog or the reference; connects on first use. */
+export function openHttpLogging(address: HttpAddress, reach: Reach): RemoteLogging {
+  const client = openHttpClient(address, reach);
+  return {
+    journal: createHttpJournal(client),
+    ...createHttpService(client, 'logging'),
+    tellsStatus: false,
+  };
+}
 
 /**
- * Gives the journal of the logging service behind a client, mlog or reference, and finds out which
- * by itself: only mlog answers `/livez` with its name, and both have a list at `/logging`.
+ * Returns the journal of the logging service behind a client. On first use it asks which dialect the
+ * service speaks: only mlog answers `/livez` with its name, and both have a list at `/logging`.
  */
-export function createHttpJournal(client: HttpClient): Journal {
+function createHttpJournal(client: HttpClient): Journal {
   const dialects = { mlog: createNdjsonJournal(client), reference: createFormJournal(client) };
 
   async function find(): Promise<Journal> {
