@@ -1,7 +1,7 @@
 import type { Address, ServiceScheme, StoreScheme } from './address.ts';
 import { MlogError } from './errors.ts';
 import { openHttpLogging } from './http/client/logging.ts';
-import type { Store, StoreOptions } from './journal/journal.ts';
+import type { Store, StoreOptions } from './journal/store.ts';
 import type { RemoteLogging } from './journal/remote/logging.ts';
 import type { Reach } from './net/reach.ts';
 

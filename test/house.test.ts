@@ -17,7 +17,7 @@ const storeys = [
   ['open-journal'],
   ['grpc/client', 'grpc/server', 'http/client', 'http/server', 'store/sqlite', 'store'],
   ['grpc', 'http'],
-  ['journal/remote', 'journal/wrap'],
+  ['journal/remote', 'journal/wrap', 'ops'],
   ['journal'],
   ['lifecycle'],
   ['config'],

@@ -1,4 +1,5 @@
-import type { FollowRange, Store } from './journal.ts';
+import type { FollowRange } from './journal.ts';
+import type { Store } from './store.ts';
 import { createNotice } from './notice.ts';
 
 /**

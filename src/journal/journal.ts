@@ -1,4 +1,3 @@
-import type { MlogError } from '../errors.ts';
 import type { Entry, Message } from '../message.ts';
 
 /** What became of one message of an append. */
@@ -100,41 +99,4 @@ export interface Journal {
   head(): Promise<Head>;
 
   close(): Promise<void>;
-}
-
-/** What opening a store may be told. */
-export interface StoreOptions {
-  /**
-   * Hears of an error after which the store keeps nothing any more, such as a failed sync. Only a new
-   * start of the process can tell what is on the disk.
-   */
-  readonly onFatal?: ((error: MlogError) => void) | undefined;
-  /** Hears what is strange about a store that can be used all the same. */
-  readonly onWarning?: ((warning: string) => void) | undefined;
-  /** Hears what the store does by itself, such as removing messages. */
-  readonly onNotice?: ((notice: string) => void) | undefined;
-  /** Keep the newest so many messages; 0 keeps all. */
-  readonly retainMessages?: number | undefined;
-  /** Keep the messages of the last so many milliseconds; 0 keeps all. */
-  readonly retainAge?: number | undefined;
-}
-
-/** A journal that keeps bytes itself, and can be the copy of another one. */
-export interface Store extends Journal {
-  /** What a stored message survives, in words. */
-  readonly durability: string;
-
-  /** Which messages are kept, in words; undefined where all are. */
-  readonly keeps?: string | undefined;
-
-  /**
-   * Takes over entries of the journal `original` as they are, with `seq` and `at`, behind those that
-   * are here, and records whose copy this store is. Throws `conflict` and keeps none of the entries
-   * where they do not follow, or where the store is a copy of another journal. An `original` that is
-   * undefined or empty is not known: it is neither recorded nor compared.
-   */
-  copy(entries: readonly Entry[], original?: string): Promise<void>;
-
-  /** Tells the id of the journal of which this store is a copy; undefined where none was recorded. */
-  original(): Promise<string | undefined>;
 }

@@ -3,7 +3,8 @@ import { toMlogError } from '../errors.ts';
 import type { Entry } from '../message.ts';
 import { otherOriginalError } from './copy.ts';
 import { checkJournal, checkSeen, goneError, replacedError } from './gone.ts';
-import type { Head, Journal, Store } from './journal.ts';
+import type { Head, Journal } from './journal.ts';
+import type { Store } from './store.ts';
 
 /** What a place begins with. */
 interface PlaceOptions {

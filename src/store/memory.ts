@@ -3,7 +3,8 @@ import { checkOriginal, copyError } from '../journal/copy.ts';
 import { withFollow } from '../journal/follow.ts';
 import { createGate } from '../journal/gate.ts';
 import { checkJournal, goneError } from '../journal/gone.ts';
-import type { AppendResult, Store } from '../journal/journal.ts';
+import type { AppendResult } from '../journal/journal.ts';
+import type { Store } from '../journal/store.ts';
 import type { Entry, Message } from '../message.ts';
 
 const pageMaxCount = 1000;

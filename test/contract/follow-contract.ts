@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FollowRange, Journal, Store } from '../../src/journal/journal.ts';
+import type { FollowRange, Journal } from '../../src/journal/journal.ts';
+import type { Store } from '../../src/journal/store.ts';
 import type { Entry } from '../../src/message.ts';
 import { seqsFrom, startFollower, type Follower } from './follower.ts';
 import { message, readAll, type Subject } from './journal-contract.ts';

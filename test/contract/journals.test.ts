@@ -6,10 +6,11 @@ import { startServer } from '../../src/http/server/server.ts';
 import { withBatch } from '../../src/journal/wrap/batch.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { withLimit } from '../../src/journal/wrap/limit.ts';
+import { withObserver } from '../../src/journal/wrap/observe.ts';
 import { withRetry } from '../../src/journal/wrap/retry.ts';
 import { withTail } from '../../src/journal/wrap/tail.ts';
 import { createLogger } from '../../src/observe/logger.ts';
-import { withDiagnostics } from '../../src/roles/logging/diagnostics.ts';
+import { createDiagnostics } from '../../src/ops/diagnostics.ts';
 import { loggingRoutes } from '../../src/roles/logging/routes.ts';
 import { loggingMethods } from '../../src/roles/logging/rpc.ts';
 import { createLoggingService } from '../../src/roles/logging/service.ts';
@@ -109,7 +110,7 @@ const batched = (journal: Journal) =>
   withBatch(journal, { batchMaxCount: 16, batchMaxBytes: 4_096 });
 const limited = (journal: Journal) => withLimit(journal, settings);
 const retried = (journal: Journal) => withRetry(journal, retry);
-const told = (journal: Journal) => withDiagnostics(journal, logger);
+const told = (journal: Journal) => withObserver(journal, createDiagnostics(logger));
 const asInFacade = (journal: Journal) =>
   withLimit(withRetry(withBatch(withTail(journal), settings), retry), settings);
 

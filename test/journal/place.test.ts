@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Store } from '../../src/journal/journal.ts';
+import type { Store } from '../../src/journal/store.ts';
 import { endOfCopy, Place } from '../../src/journal/place.ts';
 import { openMemoryJournal } from '../../src/store/memory.ts';
 import { entriesFrom } from '../contract/follow-contract.ts';

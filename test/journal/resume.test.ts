@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MlogError } from '../../src/errors.ts';
-import type { Store } from '../../src/journal/journal.ts';
+import type { Store } from '../../src/journal/store.ts';
 import { Place } from '../../src/journal/place.ts';
 import { resumed, type ResumeOptions } from '../../src/journal/resume.ts';
 import { openMemoryJournal } from '../../src/store/memory.ts';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { MlogError } from '../../errors.ts';
+import { gatherFacts, type Subject } from '../../ops/facts.ts';
 import { stoppingError, type CallSignals } from './call.ts';
 import {
   HealthCheckRequestSchema,
@@ -16,15 +17,13 @@ const watchMs = 1_000;
  * The health protocol of gRPC (https://grpc.io/docs/guides/health-checking/), for the server as a
  * whole, which has the empty name, and for the services named.
  */
-export function healthMethods(services: readonly string[], check: () => Promise<unknown>): Methods {
+export function healthMethods(services: readonly string[], subject: Subject): Methods {
   const names = new Set(['', ...services]);
 
   async function statusOf(name: string): Promise<ServingStatus> {
     if (!names.has(name)) return ServingStatus.SERVICE_UNKNOWN;
-    return await check().then(
-      () => ServingStatus.SERVING,
-      () => ServingStatus.NOT_SERVING,
-    );
+    const { isReady } = await gatherFacts(subject);
+    return isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   }
 
   async function* watch(request: Buffer, { gone, stopping }: CallSignals): AsyncGenerator<Buffer> {

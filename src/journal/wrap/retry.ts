@@ -1,8 +1,8 @@
 import pRetry from 'p-retry';
 import { MlogError, toMlogError } from '../../errors.ts';
-import type { Message } from '../../message.ts';
 import { createGate } from '../gate.ts';
 import type { Journal } from '../journal.ts';
+import type { Observer } from '../observer.ts';
 
 /** How often and how far apart something is tried. */
 export interface RetryPace {
@@ -20,15 +20,8 @@ export interface RetryOptions extends RetryPace {
   readonly onFailedAttempt?: (error: MlogError, attempt: number) => void;
 }
 
-/** How appends are retried. */
-export interface AppendRetryOptions extends RetryPace {
-  /** Hears of every attempt that failed, and for which messages. */
-  readonly onFailedAppend?: (
-    error: MlogError,
-    attempt: number,
-    messages: readonly Message[],
-  ) => void;
-}
+/** How appends are retried, and who hears of every attempt that failed. */
+export type AppendRetryOptions = RetryPace & Pick<Observer, 'onFailedAppend'>;
 
 /**
  * Tries an append again when it failed with a retryable error. That is safe because appends are

@@ -4,6 +4,7 @@ import { byteCount, type Entry } from '../../message.ts';
 import { firstPart } from '../cut.ts';
 import { checkJournal, isOtherJournal } from '../gone.ts';
 import type { FollowRange, Head, Journal } from '../journal.ts';
+import type { Observer } from '../observer.ts';
 import { createNotice } from '../notice.ts';
 import { Place, placeAtEnd } from '../place.ts';
 import { resumed } from '../resume.ts';
@@ -27,11 +28,11 @@ const reconnectMs = 500;
  * Lets any number of followers share one `follow` of the journal below, which goes on as long as
  * there is one of them. When it breaks off, or what a follower reads for itself, as it does with a
  * service that is started again, it is taken up where it was and the followers notice nothing.
- * `onOutage` hears why, once until there is something to read again.
+ * The observer hears why.
  */
 export function withTail(
   journal: Journal,
-  onOutage: (error: MlogError) => void = () => {},
+  { onOutage = () => {} }: Pick<Observer, 'onOutage'> = {},
 ): Journal {
   const notice = createNotice();
   /** One, unless another journal has come in the place of the one that some still wait for. */

@@ -74,7 +74,7 @@ export function facadeRoutes(
   }
 
   return {
-    ...healthRoutes('facade', upstream.checks),
+    ...healthRoutes({ role: 'facade', checks: upstream.checks }),
     '/': {
       GET: (request) => {
         const { stopping } = request;

@@ -1,5 +1,4 @@
 import type { HttpAddress, ServiceAddress } from '../../address.ts';
-import type { Check } from '../../http/server/health.ts';
 import { openHttpMessages } from '../../http/client/service.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { RemoteLogging } from '../../journal/remote/logging.ts';
@@ -10,6 +9,8 @@ import { withRetry } from '../../journal/wrap/retry.ts';
 import { withTail } from '../../journal/wrap/tail.ts';
 import { closeInReverse, type Closeable } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
+import { createDiagnostics } from '../../ops/diagnostics.ts';
+import type { Check } from '../../ops/facts.ts';
 import { openLogging } from '../../open-journal.ts';
 import { listOfServices, type Source } from './lists.ts';
 
@@ -101,18 +102,9 @@ function withOwnAttempts(
   logger: Logger,
   stopping: AbortSignal,
 ): Journal {
-  const tailed = withTail(remote, ({ code, message }) => {
-    logger.warn({ code }, `Following waits for the logging service: ${message}`);
-  });
-  const retried = withRetry(withBatch(tailed, { ...options, overdueMs }), {
-    attemptsMax: options.attemptsMax,
-    retryDelayMs: options.retryDelayMs,
-    stopping,
-    onFailedAppend({ code, message }, attempt, messages) {
-      const { length: count } = messages;
-      const facts = { code, attempt, id: messages[0]?.id, ...(count > 1 && { count }) };
-      logger.warn(facts, `Attempt failed: ${message}`);
-    },
-  });
+  const observer = createDiagnostics(logger);
+  const batched = withBatch(withTail(remote, observer), { ...options, overdueMs });
+  const { attemptsMax, retryDelayMs } = options;
+  const retried = withRetry(batched, { attemptsMax, retryDelayMs, stopping, ...observer });
   return withLimit(retried, options);
 }

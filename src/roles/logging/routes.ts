@@ -13,7 +13,7 @@ import { byMediaType } from '../../http/server/media-type.ts';
 import { json, type Reply } from '../../http/server/reply.ts';
 import type { Request, Routes } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
-import type { LoggingService } from './service.ts';
+import { loggingSubject, type LoggingService } from './service.ts';
 
 /** What a request to the logging service is held to. */
 export interface LoggingLimits {
@@ -65,7 +65,7 @@ export function loggingRoutes(
   }
 
   return {
-    ...healthRoutes('logging', { store: () => journal.head() }),
+    ...healthRoutes(loggingSubject(journal)),
     '/logging': {
       GET: (request) =>
         replyToListing(parseListing(request), journal, { heartbeatMs, stopping: request.stopping }),

@@ -25,7 +25,7 @@ import type { AppendResult, Journal } from '../../journal/journal.ts';
 import { selectEntries, selectLive } from '../../journal/select.ts';
 import { parseId } from '../../message.ts';
 import type { Logger } from '../../observe/logger.ts';
-import type { LoggingService } from './service.ts';
+import { loggingSubject, type LoggingService } from './service.ts';
 
 /** What a call to the logging service is held to. */
 export interface RpcLimits {
@@ -83,7 +83,7 @@ export function loggingMethods(
       },
     },
     '/LoggingService/GetHead': { unary: () => journal.head().then(encodeHead) },
-    ...healthMethods(['LoggingService'], () => journal.head()),
+    ...healthMethods(['LoggingService'], loggingSubject(journal)),
     ...reflectionMethods([loggingFile, healthFile]),
   };
 }

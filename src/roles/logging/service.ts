@@ -1,6 +1,7 @@
 import { addDetails, MlogError } from '../../errors.ts';
 import { conflictError } from '../../journal/conflict.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
+import type { Subject } from '../../ops/facts.ts';
 import { createId, parseMessage, type Entry, type Message, type TextLimit } from '../../message.ts';
 
 /** What the logging role does, whichever wire asks. */
@@ -13,6 +14,11 @@ export interface LoggingService {
   logEntry(message: Message): Promise<Entry & Pick<AppendResult, 'status'>>;
   /** Keeps messages together. */
   logAll(messages: readonly Message[]): Promise<AppendResult[]>;
+}
+
+/** What is asked of the logging role, over either wire: whether its store can be read. */
+export function loggingSubject(journal: Journal): Subject {
+  return { role: 'logging', checks: { store: () => journal.head() } };
 }
 
 /** Makes the service over a journal. */

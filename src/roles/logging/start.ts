@@ -7,12 +7,13 @@ import { startServer, type Server, type ServerLimits } from '../../http/server/s
 import type { Journal } from '../../journal/journal.ts';
 import { withBatch, type BatchOptions } from '../../journal/wrap/batch.ts';
 import { withLimit, type QueueLimits } from '../../journal/wrap/limit.ts';
+import { withObserver } from '../../journal/wrap/observe.ts';
 import { withTail } from '../../journal/wrap/tail.ts';
 import { closeInReverse, type StartedService } from '../../lifecycle.ts';
 import { isInUse } from '../../net/listen.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openStore } from '../../open-journal.ts';
-import { withDiagnostics } from './diagnostics.ts';
+import { createDiagnostics } from '../../ops/diagnostics.ts';
 import { loggingRoutes, type LoggingLimits } from './routes.ts';
 import { createLoggingService, type LoggingService } from './service.ts';
 
@@ -45,14 +46,14 @@ export async function startLogging(
   onFatal: (error: MlogError) => void,
 ): Promise<StartedLogging> {
   const { retainMessages, retainAge, host, port } = options;
+  const observer = createDiagnostics(logger);
   const store = await openStore(options.store, {
     retainMessages,
     retainAge,
+    ...observer,
     onFatal,
-    onWarning: (warning) => logger.warn(warning),
-    onNotice: (notice) => logger.info(notice),
   });
-  const told = withDiagnostics(withTail(store), logger);
+  const told = withObserver(withTail(store), observer);
   const journal = withLimit(withBatch(told, options), options);
   const servers: Server[] = [];
   // Both wires at a time: neither takes messages while the other one stops.

@@ -1,10 +1,12 @@
 import { MlogError, toMlogError } from '../../errors.ts';
 import type { Entry } from '../../message.ts';
 import { checkJournal } from '../../journal/gone.ts';
-import type { Head, Journal, Store } from '../../journal/journal.ts';
+import type { Head, Journal } from '../../journal/journal.ts';
+import type { Store } from '../../journal/store.ts';
 import { endOfCopy } from '../../journal/place.ts';
 import { resumed } from '../../journal/resume.ts';
 import type { Logger } from '../../observe/logger.ts';
+import { createDiagnostics } from '../../ops/diagnostics.ts';
 
 /** A copy of another journal that goes on growing as that one does. */
 export interface Replica {
@@ -55,10 +57,8 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
       }
       if (!signal.aborted) throw new MlogError('unavailable', 'The original has stopped.');
     }
-    function onOutage({ code, message }: MlogError): void {
-      logger.warn({ code }, `Following broke off: ${message}`);
-    }
-    const options = { journal: original, open, pauseMs: reconnectMs, signal, onOutage };
+    const pace = { pauseMs: reconnectMs, signal };
+    const options = { journal: original, open, ...pace, ...createDiagnostics(logger) };
     for await (const _ of resumed(place, options));
   }
 

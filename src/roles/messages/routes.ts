@@ -1,9 +1,10 @@
 import { mediaTypes } from '../../http/formats.ts';
-import { healthRoutes, type Check } from '../../http/server/health.ts';
+import { healthRoutes } from '../../http/server/health.ts';
 import { parseListing, replyToListing } from '../../http/server/listing.ts';
 import { json } from '../../http/server/reply.ts';
 import type { Handler, Routes } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
+import type { Check } from '../../ops/facts.ts';
 import type { Replica } from './replica.ts';
 import { notImplementedText } from './service.ts';
 
@@ -20,7 +21,7 @@ export function messagesRoutes(
   source?: ReplicaSource,
 ): Routes {
   return {
-    ...healthRoutes('messages', source ? checksOf(source) : {}),
+    ...healthRoutes({ role: 'messages', checks: source ? checksOf(source) : {} }),
     '/messages': {
       GET: source ? listReplica(source, limits) : sayNotImplemented,
       otherwise: () => json(405, 'Method not allowed', { Allow: 'GET, HEAD' }),

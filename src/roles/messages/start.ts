@@ -5,6 +5,7 @@ import { withTail } from '../../journal/wrap/tail.ts';
 import { closeInReverse, type Closeable, type StartedService } from '../../lifecycle.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openLogging, openStore } from '../../open-journal.ts';
+import { createDiagnostics } from '../../ops/diagnostics.ts';
 import { asOriginal, startReplica } from './replica.ts';
 import { messagesRoutes, type ReplicaSource } from './routes.ts';
 
@@ -61,8 +62,7 @@ export async function openReplica(
   logger: Logger,
   onFatal: (error: MlogError) => void,
 ): Promise<OpenReplica> {
-  const onWarning = (warning: string) => logger.warn(warning);
-  const kept = await openStore(store, { onFatal, onWarning });
+  const kept = await openStore(store, { ...createDiagnostics(logger), onFatal });
   const { journal: original } = await openLogging(follow, { timeoutMs: attemptTimeoutMs });
   const replica = startReplica(original, kept, logger);
   return {

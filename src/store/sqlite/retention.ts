@@ -1,4 +1,4 @@
-import type { StoreOptions } from '../../journal/journal.ts';
+import type { StoreOptions } from '../../journal/store.ts';
 import { toDuration } from '../../quantity.ts';
 import { AgeClock } from './clock.ts';
 import type { Removed, Swept } from './removal.ts';

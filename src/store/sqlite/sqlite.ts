@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { MlogError } from '../../errors.ts';
 import { withFollow } from '../../journal/follow.ts';
-import type { Head, ReadRange, Store, StoreOptions } from '../../journal/journal.ts';
+import type { Head, ReadRange } from '../../journal/journal.ts';
+import type { Store, StoreOptions } from '../../journal/store.ts';
 import type { Entry } from '../../message.ts';
 import { Readers, startRetention, toKeeps } from './retention.ts';
 import type { VerifyReport } from './verify.ts';

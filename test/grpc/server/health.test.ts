@@ -14,8 +14,13 @@ const statusOf = (bytes: Buffer) => fromBinary(HealthCheckResponseSchema, bytes)
 
 /** The two methods over a dependency that is well or not. */
 function serve(isWell: () => boolean) {
-  const methods = healthMethods(['LoggingService'], async () => {
-    if (!isWell()) throw new Error('The disk is gone.');
+  const methods = healthMethods(['LoggingService'], {
+    role: 'logging',
+    checks: {
+      async store() {
+        if (!isWell()) throw new Error('The disk is gone.');
+      },
+    },
   });
   const check = methods['/grpc.health.v1.Health/Check'];
   const watch = methods['/grpc.health.v1.Health/Watch'];

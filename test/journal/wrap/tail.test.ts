@@ -159,7 +159,12 @@ describe('withTail', () => {
       throw out;
     };
     const outages: MlogError[] = [];
-    const tailed = withTail({ ...below.journal, read }, (error) => outages.push(error));
+    const tailed = withTail(
+      { ...below.journal, read },
+      {
+        onOutage: (error) => outages.push(error),
+      },
+    );
     const follower = startFollower(tailed);
     await expect.poll(() => tries, { interval: 5, timeout: 5_000 }).toBe(2);
     await expect.poll(() => tries, { interval: 5, timeout: 5_000 }).toBe(3);

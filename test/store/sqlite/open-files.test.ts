@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MlogError } from '../../../src/errors.ts';
-import type { Store } from '../../../src/journal/journal.ts';
+import type { Store } from '../../../src/journal/store.ts';
 import { OpenFiles } from '../../../src/store/sqlite/open-files.ts';
 import { openSqliteJournal, verifySqliteStore } from '../../../src/store/sqlite/sqlite.ts';
 import { message, readAll } from '../../contract/journal-contract.ts';

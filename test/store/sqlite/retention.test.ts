@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Journal, Store, StoreOptions } from '../../../src/journal/journal.ts';
+import type { Journal } from '../../../src/journal/journal.ts';
+import type { Store, StoreOptions } from '../../../src/journal/store.ts';
 import { selectEntries } from '../../../src/journal/select.ts';
 import type { Entry } from '../../../src/message.ts';
 import { openStoreFile, type OpenedStore } from '../../../src/store/sqlite/file.ts';

@@ -1,9 +1,10 @@
 import pino from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Journal } from '../../../src/journal/journal.ts';
-import { withDiagnostics } from '../../../src/roles/logging/diagnostics.ts';
-import { openMemoryJournal } from '../../../src/store/memory.ts';
-import { message } from '../../contract/journal-contract.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import { withObserver } from '../../src/journal/wrap/observe.ts';
+import { createDiagnostics } from '../../src/ops/diagnostics.ts';
+import { openMemoryJournal } from '../../src/store/memory.ts';
+import { message } from '../contract/journal-contract.ts';
 
 describe('the diagnostics of the logging role', () => {
   let lines: Record<string, unknown>[];
@@ -13,7 +14,8 @@ describe('the diagnostics of the logging role', () => {
     lines = [];
     const write = (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>);
     const formatters = { level: (label: string) => ({ level: label }) };
-    journal = withDiagnostics(openMemoryJournal(), pino({ formatters }, { write }));
+    const diagnostics = createDiagnostics(pino({ formatters }, { write }));
+    journal = withObserver(openMemoryJournal(), diagnostics);
   });
 
   it('tell up to four messages one by one, in the words of the reference', async () => {

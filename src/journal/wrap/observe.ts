@@ -1,0 +1,14 @@
+import type { Journal } from '../journal.ts';
+import type { Observer } from '../observer.ts';
+
+/** Lets an observer hear of every append that the journal has answered. */
+export function withObserver(journal: Journal, { onAppend }: Observer): Journal {
+  return {
+    ...journal,
+    async append(messages) {
+      const results = await journal.append(messages);
+      onAppend?.(results, messages);
+      return results;
+    },
+  };
+}
