@@ -58,6 +58,7 @@ export function parseCode(word: unknown): Code | undefined {
 interface ErrorOptions {
   readonly hint?: string | undefined;
   readonly details?: Readonly<Record<string, string | number>>;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
   readonly isUnsent?: boolean;
   readonly isMisfit?: boolean;
@@ -71,6 +72,8 @@ export class MlogError extends Error {
   readonly hint: string | undefined;
   /** Facts for a program that reads the error, such as the `line` or the stored `seq`. */
   readonly details: Readonly<Record<string, string | number>>;
+  /** What its reply over HTTP says in headers beside those of its status, such as `Allow`. */
+  readonly headers: Readonly<Record<string, string>>;
   /** Nothing of the append was sent, so this was no attempt to deliver it. */
   readonly isUnsent: boolean;
   /** The service answered, but not as the kind of service it was taken for. */
@@ -81,12 +84,17 @@ export class MlogError extends Error {
     this.code = code;
     this.hint = options.hint;
     this.details = options.details ?? {};
+    this.headers = options.headers ?? {};
     this.isUnsent = options.isUnsent ?? false;
     this.isMisfit = options.isMisfit ?? false;
   }
 
   get httpStatus(): number {
     return meanings[this.code].http;
+  }
+
+  get httpHeaders(): Readonly<Record<string, string>> {
+    return this.httpStatus === 503 ? { 'Retry-After': '1', ...this.headers } : this.headers;
   }
 
   get grpcStatus(): GrpcStatus {
@@ -155,8 +163,9 @@ export function asOutage(error: MlogError): MlogError {
 }
 
 function remake(error: MlogError, code: Code, changes: ErrorOptions): MlogError {
-  const { message, hint, details, isUnsent, isMisfit, cause } = error;
-  return new MlogError(code, message, { hint, details, isUnsent, isMisfit, cause, ...changes });
+  const { message, hint, details, headers, isUnsent, isMisfit, cause } = error;
+  const kept = { hint, details, headers, isUnsent, isMisfit, cause };
+  return new MlogError(code, message, { ...kept, ...changes });
 }
 
 /** Says whether a Node system error carries this code, such as `ENOENT`. */

@@ -30,7 +30,7 @@ const storeys = [
 /** Each package and its one room: a file, or a folder. */
 const rooms: Record<string, string> = {
   commander: 'cli/',
-  negotiator: 'http/server/listing.ts',
+  negotiator: 'http/server/media-type.ts',
   'p-retry': 'journal/wrap/retry.ts',
   pino: 'observe/logger.ts',
   undici: 'http/client/client.ts',

@@ -2,19 +2,25 @@ import { MlogError } from '../errors.ts';
 
 const nothing = Buffer.alloc(0);
 
+/** Bytes are gathered in blocks of this size, so that a body that grows leaves no larger copies. */
+const blockBytes = 256 * 1024;
+
 /**
- * Bytes that come in pieces and are wanted whole. A lone piece is kept as it is; more are copied
- * together as they come, for a client may send a byte at a time. Kept as they came, such pieces
- * took 150 times their size in memory. All that this process has gathered is counted, so that it can
- * be bounded; what is gathered has to be taken in the end, or dropped.
+ * Gathers bytes that arrive in pieces and are wanted whole. A lone piece is kept as it is; more are
+ * copied together, because a client may send a byte at a time, and pieces kept as they came took 150
+ * times their size in memory. What the process holds in all is counted, so that it can be bounded:
+ * everything gathered must be taken or dropped.
  */
 export class GatheredBytes {
-  /** What is gathered in this process, and neither taken nor dropped. */
+  /** What this process holds: gathered, and neither taken nor dropped. */
   static #heldBytes = 0;
 
-  #bytes: Buffer = nothing;
+  /** The blocks before the last one, which are full. */
+  #blocks: Buffer[] = [];
+  #block: Buffer = nothing;
+  /** How much of the last block is in use. */
+  #used = 0;
   #length = 0;
-  #room = 0;
 
   get length(): number {
     return this.#length;
@@ -30,36 +36,53 @@ export class GatheredBytes {
   }
 
   add(piece: Buffer): void {
-    const length = this.#length + piece.length;
     GatheredBytes.#heldBytes += piece.length;
     if (this.#length === 0) {
-      this.#bytes = piece;
+      this.#block = piece;
+      this.#used = piece.length;
     } else {
-      if (length > this.#room) this.#grow(2 * length);
-      piece.copy(this.#bytes, this.#length);
+      this.#copy(piece);
     }
-    this.#length = length;
+    this.#length += piece.length;
   }
 
-  /** Gives all of them, and begins anew. */
+  /** Returns everything gathered, and begins anew. */
   take(): Buffer {
-    const taken = this.#bytes.subarray(0, this.#length);
+    const last = this.#block.subarray(0, this.#used);
+    const taken = this.#blocks.length === 0 ? last : Buffer.concat([...this.#blocks, last]);
     this.drop();
     return taken;
   }
 
-  /** Drops all of them. */
+  /** Drops everything gathered. */
   drop(): void {
     GatheredBytes.#heldBytes -= this.#length;
-    this.#bytes = nothing;
-    this.#length = this.#room = 0;
+    this.#blocks = [];
+    this.#block = nothing;
+    this.#used = this.#length = 0;
   }
 
-  #grow(room: number): void {
-    const grown = Buffer.allocUnsafeSlow(room);
-    this.#bytes.copy(grown, 0, 0, this.#length);
-    this.#bytes = grown;
-    this.#room = room;
+  #copy(piece: Buffer): void {
+    for (let from = 0; from < piece.length;) {
+      if (this.#used === this.#block.length) this.#makeRoom(piece.length - from);
+      const copied = piece.copy(this.#block, this.#used, from);
+      this.#used += copied;
+      from += copied;
+    }
+  }
+
+  /** A small block is replaced by one of twice what is wanted, a full one is followed by another. */
+  #makeRoom(wantedBytes: number): void {
+    const isWhole = this.#used >= blockBytes;
+    const roomBytes = isWhole ? blockBytes : Math.min(blockBytes, 2 * (this.#used + wantedBytes));
+    const block = Buffer.allocUnsafeSlow(roomBytes);
+    if (isWhole) {
+      this.#blocks.push(this.#block);
+      this.#used = 0;
+    } else {
+      this.#block.copy(block, 0, 0, this.#used);
+    }
+    this.#block = block;
   }
 }
 

@@ -10,7 +10,12 @@ export function withFollow(store: Omit<Store, 'follow'>): Store {
   const notice = createNotice();
 
   return {
-    ...store,
+    durability: store.durability,
+    keeps: store.keeps,
+    original: () => store.original(),
+    read: (range) => store.read(range),
+    get: (id) => store.get(id),
+    head: () => store.head(),
     async append(messages) {
       const results = await store.append(messages);
       notice.give();

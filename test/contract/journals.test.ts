@@ -18,6 +18,7 @@ import { openMemoryJournal } from '../../src/store/memory.ts';
 import { openSqliteJournal } from '../../src/store/sqlite/sqlite.ts';
 import { grpcAddress, httpAddress } from '../support/address.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { openJournalByClass, openStoreByClass } from './class-store.ts';
 import {
   describeFollow,
   describeLateJournal,
@@ -93,6 +94,10 @@ function openMemory(): Promise<LateSubject> {
   return Promise.resolve({ store, journal: store });
 }
 
+function openByClass(): Promise<Subject> {
+  return Promise.resolve({ journal: openJournalByClass() });
+}
+
 function wrapped<T extends Subject>(wrap: (journal: Journal) => Journal, open: () => Promise<T>) {
   return async () => {
     const subject = await open();
@@ -130,6 +135,10 @@ describeWhole('over gRPC with a shared tail', wrapped(withTail, openOverGrpc));
 describeWhole('as the facade has it', wrapped(asInFacade, openOverHttp));
 describeWhole('as the facade has it over gRPC', wrapped(asInFacade, openOverGrpc));
 
+for (const [name, wrap] of Object.entries({ batched, limited, retried, told, withTail })) {
+  describeWhole(`a class, ${name}`, wrapped(wrap, openByClass));
+}
+
 describeIdentity('memory', openMemory);
 describeIdentity('SQLite file', openSqlite);
 describeIdentity('in batches', wrapped(batched, openMemory));
@@ -154,3 +163,7 @@ describeLateJournal('as the facade has it over gRPC', wrapped(asInFacade, openOv
 
 describeStore('memory', openMemory);
 describeStore('SQLite file', openSqlite);
+describeStore('a class', () => {
+  const store = openStoreByClass();
+  return Promise.resolve({ store, journal: store });
+});

@@ -34,3 +34,15 @@ test('takes no more than about twice the bytes, however small the pieces are', (
   for (let n = 0; n < 100_000; n += 1) gathered.add(piece);
   expect(gathered.take().buffer.byteLength).toBeLessThanOrEqual(200_000);
 });
+
+test('gives large bodies whole, whatever their pieces', () => {
+  const gathered = new GatheredBytes();
+  const whole = Buffer.from(Array.from({ length: 1_000_003 }, (_, n) => (n * 7) % 251));
+  for (const pieceBytes of [1_013, 65_536, 262_144, 300_000]) {
+    for (let from = 0; from < whole.length; from += pieceBytes) {
+      gathered.add(whole.subarray(from, from + pieceBytes));
+    }
+    expect(gathered).toHaveLength(whole.length);
+    expect(gathered.take().equals(whole)).toBe(true);
+  }
+});

@@ -1,4 +1,3 @@
-import Negotiator from 'negotiator';
 import { parseWholeNumber } from '../../quantity.ts';
 import { MlogError } from '../../errors.ts';
 import type { Head, Journal } from '../../journal/journal.ts';
@@ -7,6 +6,7 @@ import { encodeTexts } from '../../journal/texts.ts';
 import { parseId } from '../../message.ts';
 import { encodeEvents, type EventOptions } from '../events.ts';
 import { encodeNdjson, mediaTypes, parsePairs } from '../formats.ts';
+import type { Representation } from './media-type.ts';
 import { json, type Reply } from './reply.ts';
 import type { Request } from './server.ts';
 
@@ -21,20 +21,21 @@ export interface Listing extends Selection {
 
 const parameters = ['after', 'limit', 'last', 'id', 'journal'] as const;
 
-const served = [mediaTypes.json, mediaTypes.ndjson, mediaTypes.events];
+/** Answers every representation of a list by one handler, for use in a table of `byAccept`. */
+export function listingTypes(handler: Representation): Record<string, Representation> {
+  return {
+    [mediaTypes.json]: handler,
+    [mediaTypes.ndjson]: handler,
+    [mediaTypes.events]: handler,
+  };
+}
 
 /**
- * Reads the query and the Accept header of a listing. Throws `invalid_argument` for a wrong or
- * unknown parameter, `not_acceptable` where nothing is served that the reader takes.
+ * Parses the query of a listing, whose reader accepts these media types, the best one first. Throws
+ * `invalid_argument` for a wrong or unknown parameter.
  */
-export function parseListing({ search, raw }: Request): Listing {
+export function parseListing({ search, raw }: Request, types: readonly string[]): Listing {
   const query = new URLSearchParams([...parsePairs(search)]);
-  const types = new Negotiator(raw).mediaTypes(served);
-  if (types.length === 0) {
-    throw new MlogError('not_acceptable', 'This is not served in any type that is accepted.', {
-      hint: `Accept ${served.join(', ')}.`,
-    });
-  }
   for (const name of query.keys()) {
     const known = (parameters as readonly string[]).includes(name);
     if (!known || query.getAll(name).length > 1) {

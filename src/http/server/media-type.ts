@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import Negotiator from 'negotiator';
 import { MlogError } from '../../errors.ts';
 import { mediaTypes } from '../formats.ts';
-import type { Handler } from './server.ts';
+import type { Reply } from './reply.ts';
+import type { Handler, Request } from './server.ts';
 
 /**
  * Chooses the handler of a request by the media type of its body. A body without one counts as a
@@ -15,6 +17,28 @@ export function byMediaType(handlers: Readonly<Record<string, Handler>>): Handle
     if (handler) return handler(request);
     throw new MlogError('unsupported_media_type', `A body of type ${type} is not taken here.`, {
       hint: `Send ${[...byType.keys()].join(', ')}.`,
+    });
+  };
+}
+
+/** Answers in one media type; is told all those that the reader accepts, the best one first. */
+export type Representation = (
+  request: Request,
+  accepted: readonly string[],
+) => Promise<Reply> | Reply;
+
+/**
+ * Chooses the handler of a request by the media type that its reader accepts (RFC 9110, section
+ * 12.5.1); of several that it likes as well, the first one here. Throws `not_acceptable`.
+ */
+export function byAccept(handlers: Readonly<Record<string, Representation>>): Handler {
+  const served = Object.keys(handlers);
+  return (request) => {
+    const accepted = new Negotiator(request.raw).mediaTypes(served);
+    const handler = accepted[0] === undefined ? undefined : handlers[accepted[0]];
+    if (handler) return handler(request, accepted);
+    throw new MlogError('not_acceptable', 'This is not served in any type that is accepted.', {
+      hint: `Accept ${served.join(', ')}.`,
     });
   };
 }

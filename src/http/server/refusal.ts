@@ -1,17 +1,14 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { hasErrno, MlogError } from '../../errors.ts';
 import type { Connections } from './connections.ts';
 import { mediaTypes } from '../formats.ts';
 import { toProblem } from '../problem.ts';
-import type { Reply } from './reply.ts';
+import { toRawReply, type Reply } from './reply.ts';
 
-/** The reply that tells an error. */
+/** Returns the reply that tells a client of an error. */
 export function toErrorReply(error: MlogError): Reply & { readonly body: string } {
-  const headers: Record<string, string> = {};
-  if (error.code === 'method_not_allowed') headers['Allow'] = String(error.details['allow']);
-  if (error.httpStatus === 503) headers['Retry-After'] = '1';
-  return { status: error.httpStatus, type: mediaTypes.problem, headers, body: toProblem(error) };
+  const { httpStatus: status, httpHeaders: headers } = error;
+  return { status, type: mediaTypes.problem, headers, body: toProblem(error) };
 }
 
 /** Answers what the HTTP parser refuses; there is no request object for it. */
@@ -36,11 +33,5 @@ export function refuseMalformed(
       : hasErrno(error, 'HPE_INVALID_EOF_STATE')
         ? new MlogError('invalid_argument', 'The connection ended before the request did.')
         : new MlogError('invalid_argument', 'This is not valid HTTP.');
-  const { httpStatus } = refusal;
-  const body = toProblem(refusal);
-  socket.end(
-    `HTTP/1.1 ${httpStatus} ${STATUS_CODES[httpStatus]}\r\nConnection: close\r\n` +
-      `Cache-Control: no-store\r\nContent-Type: ${mediaTypes.problem}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  socket.end(toRawReply(toErrorReply(refusal)));
 }

@@ -7,9 +7,10 @@ import { listen } from '../../net/listen.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { watchConnections } from './connections.ts';
 import { refuseMalformed, toErrorReply } from './refusal.ts';
-import { checkHead } from './request-head.ts';
+import { guards } from './guards.ts';
 import { BodyRequest } from './request.ts';
-import { writeRefusal, writeReply, type Reply } from './reply.ts';
+import type { Reply } from './reply.ts';
+import { writeRefusal, writeReply } from './reply-writer.ts';
 import type { ReaderLimits } from './stall.ts';
 
 /** A request as a handler sees it. */
@@ -191,21 +192,23 @@ function route(
   stopping: AbortSignal,
   isExtra: boolean,
 ): Promise<Reply> | Reply {
-  checkHead(raw);
+  for (const guard of guards) guard(raw);
   const target = originForm(raw.url ?? '/');
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
-  const found = routes.get(path);
-  if (!found) throw new MlogError('not_found', `There is nothing at ${path}.`);
-  if (isExtra && !found.isProbe) throw fullError;
+  const match = routes.get(path);
+  if (!match) throw new MlogError('not_found', `There is nothing at ${path}.`);
+  if (isExtra && !match.isProbe) throw fullError;
   const method = raw.method === 'HEAD' ? 'GET' : raw.method;
-  const handler = method === 'GET' || method === 'POST' ? found[method] : undefined;
+  const handler = method === 'GET' || method === 'POST' ? match[method] : undefined;
   const request = { raw, search: mark < 0 ? '' : target.slice(mark + 1), stopping };
   if (handler) return handler(request);
-  if (found.otherwise) return found.otherwise(request);
+  if (match.otherwise) return match.otherwise(request);
+  const allow = allowedMethods(match);
   throw new MlogError('method_not_allowed', `${raw.method} is not for ${path}.`, {
-    hint: `It takes ${allowedMethods(found)}.`,
-    details: { allow: allowedMethods(found) },
+    hint: `It takes ${allow}.`,
+    details: { allow },
+    headers: { Allow: allow },
   });
 }
 

@@ -1,6 +1,7 @@
 import { MlogError } from '../../errors.ts';
 import { byteCount } from '../../message.ts';
 import type { Journal } from '../journal.ts';
+import { verbsOf } from '../verbs.ts';
 
 /** How much may be under way at a time, waiting and retrying included. */
 export interface QueueLimits {
@@ -16,7 +17,7 @@ export function withLimit(journal: Journal, limits: QueueLimits): Journal {
   let count = 0;
   let bytes = 0;
   return {
-    ...journal,
+    ...verbsOf(journal),
     append(messages) {
       const size = byteCount(messages);
       const fits =

@@ -3,6 +3,7 @@ import { MlogError, toMlogError } from '../../errors.ts';
 import { createGate } from '../gate.ts';
 import type { Journal } from '../journal.ts';
 import type { Observer } from '../observer.ts';
+import { verbsOf } from '../verbs.ts';
 
 /** How often and how far apart something is tried. */
 export interface RetryPace {
@@ -32,7 +33,7 @@ export type AppendRetryOptions = RetryPace & Pick<Observer, 'onFailedAppend'>;
 export function withRetry(journal: Journal, options: AppendRetryOptions): Journal {
   const gate = createGate();
   return {
-    ...journal,
+    ...verbsOf(journal),
     append(messages) {
       const onFailedAttempt = (error: MlogError, attempt: number) =>
         options.onFailedAppend?.(error, attempt, messages);

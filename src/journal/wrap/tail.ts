@@ -8,6 +8,7 @@ import type { Observer } from '../observer.ts';
 import { createNotice } from '../notice.ts';
 import { Place, placeAtEnd } from '../place.ts';
 import { resumed } from '../resume.ts';
+import { verbsOf } from '../verbs.ts';
 
 type Page = readonly Entry[];
 
@@ -56,7 +57,7 @@ export function withTail(
   }
 
   return {
-    ...journal,
+    ...verbsOf(journal),
     async *follow({ after, signal, journal: asked }: FollowRange) {
       const tail = join(asked);
       try {

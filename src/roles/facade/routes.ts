@@ -14,8 +14,13 @@ import { splitBytes } from '../../http/lines.ts';
 import { orderHeader } from '../../http/order.ts';
 import { healthRoutes } from '../../http/server/health.ts';
 import { readIdempotencyKey } from '../../http/server/idempotency-key.ts';
-import { parseListing, replyToListing, type Listing } from '../../http/server/listing.ts';
-import { byMediaType } from '../../http/server/media-type.ts';
+import {
+  listingTypes,
+  parseListing,
+  replyToListing,
+  type Listing,
+} from '../../http/server/listing.ts';
+import { byAccept, byMediaType } from '../../http/server/media-type.ts';
 import { json, type Reply } from '../../http/server/reply.ts';
 import type { Handler, Request, Routes } from '../../http/server/server.ts';
 import type { Message } from '../../message.ts';
@@ -76,10 +81,12 @@ export function facadeRoutes(
   return {
     ...healthRoutes({ role: 'facade', checks: upstream.checks }),
     '/': {
-      GET: (request) => {
-        const { stopping } = request;
-        return list(parseListing(request), upstream, { heartbeatMs, stopping });
-      },
+      GET: byAccept(
+        listingTypes((request, accepted) => {
+          const { stopping } = request;
+          return list(parseListing(request, accepted), upstream, { heartbeatMs, stopping });
+        }),
+      ),
       POST: byMediaType({
         [mediaTypes.form]: sendOne(parseForm, upstream.tellsStatus ? toStatusLine : toMessageLine),
         [mediaTypes.json]: sendOne((bytes) => parseJson(decodeText(bytes))),

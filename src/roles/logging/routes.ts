@@ -8,8 +8,8 @@ import {
   toResultLine,
 } from '../../http/formats.ts';
 import { healthRoutes } from '../../http/server/health.ts';
-import { parseListing, replyToListing } from '../../http/server/listing.ts';
-import { byMediaType } from '../../http/server/media-type.ts';
+import { listingTypes, parseListing, replyToListing } from '../../http/server/listing.ts';
+import { byAccept, byMediaType } from '../../http/server/media-type.ts';
 import { json, type Reply } from '../../http/server/reply.ts';
 import type { Request, Routes } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -67,8 +67,15 @@ export function loggingRoutes(
   return {
     ...healthRoutes(loggingSubject(journal)),
     '/logging': {
-      GET: (request) =>
-        replyToListing(parseListing(request), journal, { heartbeatMs, stopping: request.stopping }),
+      GET: byAccept(
+        listingTypes((request, accepted) => {
+          const { stopping } = request;
+          return replyToListing(parseListing(request, accepted), journal, {
+            heartbeatMs,
+            stopping,
+          });
+        }),
+      ),
       POST: byMediaType({
         [mediaTypes.form]: logForm,
         [mediaTypes.json]: logJson,

@@ -7,6 +7,7 @@ import { endOfCopy } from '../../journal/place.ts';
 import { resumed } from '../../journal/resume.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { createDiagnostics } from '../../ops/diagnostics.ts';
+import { verbsOf } from '../../journal/verbs.ts';
 
 /** A copy of another journal that goes on growing as that one does. */
 export interface Replica {
@@ -113,7 +114,7 @@ function unreachedError(): MlogError {
 export function asOriginal(copy: Store, tailed: Journal, replica: Replica): Journal {
   const originalId = async () => (await copy.original()) ?? '';
   return {
-    ...tailed,
+    ...verbsOf(tailed),
     async head() {
       const [journal, head] = [await originalId(), await tailed.head()];
       const isBlank = journal === '' && head.lastSeq < head.firstSeq;

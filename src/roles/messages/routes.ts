@@ -1,6 +1,7 @@
 import { mediaTypes } from '../../http/formats.ts';
 import { healthRoutes } from '../../http/server/health.ts';
-import { parseListing, replyToListing } from '../../http/server/listing.ts';
+import { listingTypes, parseListing, replyToListing } from '../../http/server/listing.ts';
+import { byAccept } from '../../http/server/media-type.ts';
 import { json } from '../../http/server/reply.ts';
 import type { Handler, Routes } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -43,14 +44,16 @@ function listReplica(
   { replica, journal }: ReplicaSource,
   { heartbeatMs }: { readonly heartbeatMs: number },
 ): Handler {
-  return async (request) => {
-    const lag = await replica.lag();
-    const { stopping } = request;
-    const options = { heartbeatMs, stopping, furthest: () => replica.furthest() };
-    const reply = await replyToListing(parseListing(request), journal, options);
-    return {
-      ...reply,
-      headers: { ...reply.headers, 'Mlog-Replica-Lag': String(lag ?? 'unknown') },
-    };
-  };
+  return byAccept(
+    listingTypes(async (request, accepted) => {
+      const lag = await replica.lag();
+      const { stopping } = request;
+      const options = { heartbeatMs, stopping, furthest: () => replica.furthest() };
+      const reply = await replyToListing(parseListing(request, accepted), journal, options);
+      return {
+        ...reply,
+        headers: { ...reply.headers, 'Mlog-Replica-Lag': String(lag ?? 'unknown') },
+      };
+    }),
+  );
 }

@@ -23,21 +23,31 @@ const singleHeaders = new Set([
  */
 const isParserLenient = Number.parseInt(process.versions['llhttp'] ?? '0', 10) < 9;
 
-/**
- * Checks what has to be right of every request, whatever it asks. Throws `headers_too_large`,
- * `invalid_argument` for a host that is missing, a malformed name, or a header that is there twice, and
- * `unsupported_media_type` for a transfer coding other than `chunked`, which nobody here decodes.
- */
-export function checkHead({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
+/** Refuses a request by throwing, whatever it asks for. */
+export type Guard = (request: IncomingMessage) => void;
+
+/** Every request passes these, in this order, before its route is looked up and its body read. */
+export const guards: readonly Guard[] = [checkHeaders, checkHost, checkTransferCoding];
+
+/** Throws `headers_too_large`, or `invalid_argument` for a malformed or repeated name. */
+function checkHeaders({ rawHeaders, headers }: IncomingMessage): void {
   if (rawHeaders.length > 2 * headersMaxCount) {
     throw new MlogError('headers_too_large', `There are more than ${headersMaxCount} headers.`);
   }
   if (isParserLenient) checkNames(rawHeaders);
-  // Where each name is there once, nothing is there twice. To look at each name costs more.
+  // Where every name is there once, nothing is repeated. Looking at each name costs more.
   if (rawHeaders.length !== 2 * Object.keys(headers).length) checkRepeated(rawHeaders);
+}
+
+/** Throws `invalid_argument` where the host is missing (RFC 9112, section 3.2). */
+function checkHost({ headers, httpVersion }: IncomingMessage): void {
   if (headers.host === undefined && httpVersion !== '1.0') {
     throw new MlogError('invalid_argument', 'The request has no Host header.');
   }
+}
+
+/** Throws `unsupported_media_type` for any transfer coding but `chunked`: nothing here decodes it. */
+function checkTransferCoding({ headers }: IncomingMessage): void {
   const coding = headers['transfer-encoding'];
   if (coding === undefined || coding.toLowerCase() === 'chunked') return;
   throw new MlogError('unsupported_media_type', `A body in ${coding} coding is not taken.`, {
