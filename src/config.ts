@@ -28,67 +28,82 @@ const clients = ['send', 'client'] as const;
  * variable `MLOG_BATCH_MAX_COUNT` and the option `batchMaxCount`; the unit stands in the name.
  */
 export const settings = {
-  url: facadeAddress('http://localhost:8880', 'Where the facade is', clients),
+  url: facadeAddress('http://localhost:8880', 'Address of the facade', clients),
   host: text('127.0.0.1', '<host>', 'Address to listen on', servers),
   port: {
     ...port(0, 'Port to listen on', servers),
     default: defaultPortOf,
     defaultText: '8880 facade, 8881 logging, 8882 messages',
   },
-  loggingPort: port(8881, 'Port of the logging service, beside a facade on --port', ['all']),
+  loggingPort: port(8881, 'Port of the logging service', ['all']),
   grpcPort: {
-    ...port(undefined, 'Port to listen on for gRPC; 0 turns it off', keepers),
+    ...port(undefined, 'Port to listen on for gRPC; 0 turns gRPC off', keepers),
     defaultText: '50051, a free one where the port of the logging service is 0',
   },
-  messagesPort: port(8882, 'Port of the messages service, beside a facade on --port', ['all']),
+  messagesPort: port(8882, 'Port of the messages service', ['all']),
   logging: serviceAddress(
     'http://localhost:8881',
-    'Where the logging service is, http:// or grpc://',
+    'Address of the logging service, http:// or grpc://',
     ['facade'],
   ),
   messages: address(
     'http://localhost:8882',
-    'Where the messages service is',
+    'Address of the messages service',
     ['facade'],
     '/messages',
   ),
-  store: storeAddress(defaultStoreOf, 'Where messages are kept: memory: or file:PATH', [
+  store: storeAddress(defaultStoreOf, 'Where to keep messages: memory: or file:PATH', [
     ...keepers,
     'messages',
     'verify',
   ]),
   follow: {
-    ...serviceAddress('http://localhost:8881', 'A logging service of which to be a replica', [
+    ...serviceAddress('http://localhost:8881', 'Address of a logging service to replicate', [
       'messages',
     ]),
     default: undefined,
     defaultText: 'none',
   },
-  retainMessages: count(0, 0, 'Keep the newest so many messages; 0 keeps all', keepers),
-  retainAge: duration('Keep the messages of so long, such as 7d; 0 keeps all', keepers),
+  retainMessages: count(0, 0, 'Keep only this many of the newest messages; 0 keeps all', keepers),
+  retainAge: duration('Keep only messages younger than this, such as 7d; 0 keeps all', keepers),
   workers: count(1, 1, 'Processes that share the port of the facade', ['facade']),
-  attemptsMax: count(3, 1, 'Attempts to deliver a message, in all', ['facade', 'send']),
+  attemptsMax: count(3, 1, 'Attempts to deliver a message, the first one included', [
+    'facade',
+    'send',
+  ]),
   retryDelayMs: count(2_000, 0, 'Pause between two attempts', ['facade', 'send']),
-  attemptTimeoutMs: count(8_000, 1, 'How long one attempt may take', ['facade', 'messages']),
-  timeoutMs: count(60_000, 1, 'How long the facade may take to answer', clients),
-  txtMaxBytes: count(1_048_576, 1, 'Largest text of a message', ['facade', ...keepers]),
+  attemptTimeoutMs: count(8_000, 1, 'Time limit of one attempt', ['facade', 'messages']),
+  timeoutMs: count(60_000, 1, 'Time limit for a reply of the facade', clients),
+  txtMaxBytes: count(1_048_576, 1, 'Largest text of a message, in bytes', ['facade', ...keepers]),
   appendMaxCount: count(10_000, 1, 'Most messages in one NDJSON request', keepers),
-  appendMaxBytes: count(8_388_608, 1, 'Largest NDJSON request', keepers),
-  batchMaxCount: count(2_000, 1, 'Most messages written at once', ['facade', ...keepers]),
-  batchMaxBytes: count(1_048_576, 1, 'Most text written at once', ['facade', ...keepers]),
-  queueMaxCount: count(100_000, 1, 'Most messages waiting; then 503', ['facade', ...keepers]),
-  queueMaxBytes: count(67_108_864, 1, 'Most text waiting; then 503', ['facade', ...keepers]),
-  bodiesMaxBytes: count(67_108_864, 1, 'Most bytes of unfinished bodies; then 503', [
+  appendMaxBytes: count(8_388_608, 1, 'Largest NDJSON request, in bytes', keepers),
+  batchMaxCount: count(2_000, 1, 'Most messages in one batch', ['facade', ...keepers]),
+  batchMaxBytes: count(1_048_576, 1, 'Most bytes of text in one batch', ['facade', ...keepers]),
+  queueMaxCount: count(100_000, 1, 'Most messages in flight; more get 503', ['facade', ...keepers]),
+  queueMaxBytes: count(67_108_864, 1, 'Most bytes of text in flight; more get 503', [
     'facade',
     ...keepers,
   ]),
-  connectionsMax: count(8_000, 1, 'Most connections at a time', servers),
-  headersTimeoutMs: count(10_000, 1, 'How long the headers of a request may take', servers),
-  requestTimeoutMs: count(30_000, 1, 'How long the body of a request may take', servers),
-  keepAliveTimeoutMs: count(65_000, 1, 'How long an idle connection is kept', servers),
-  heartbeatMs: heartbeat(10_000, 'How often a stream of events says that it lives', servers),
-  readerStallMs: count(5_000, 1, 'How long a reader may take nothing before it is cut', servers),
-  shutdownTimeoutMs: count(10_000, 1, 'How long a stop may take to finish requests', servers),
+  bodiesMaxBytes: count(67_108_864, 1, 'Most bytes of unfinished request bodies; more get 503', [
+    'facade',
+    ...keepers,
+  ]),
+  connectionsMax: count(8_000, 1, 'Most open connections', servers),
+  headersTimeoutMs: count(10_000, 1, 'Time limit for the headers of a request', servers),
+  requestTimeoutMs: count(30_000, 1, 'Time limit for the body of a request', servers),
+  keepAliveTimeoutMs: count(65_000, 1, 'How long to keep an idle connection', servers),
+  heartbeatMs: heartbeat(
+    10_000,
+    'How often an event stream without news sends a sign of life',
+    servers,
+  ),
+  readerStallMs: count(
+    5_000,
+    1,
+    'How long a reader may take nothing before it is disconnected',
+    servers,
+  ),
+  shutdownTimeoutMs: count(10_000, 1, 'How long a stop waits for requests in flight', servers),
   stopOn: oneOf(
     ['signal', 'parent'],
     'signal',
@@ -98,7 +113,7 @@ export const settings = {
   logLevel: oneOf(
     ['debug', 'info', 'warn', 'error', 'silent'],
     'info',
-    'Least diagnostics',
+    'Least severe diagnostics to write',
     servers,
   ),
 } satisfies Record<string, Setting<unknown>>;

@@ -4,7 +4,8 @@ import { dirname, resolve } from 'node:path';
 import { parseAddress } from '../address.ts';
 import { readSettings } from '../config.ts';
 import { MlogError, toMlogError } from '../errors.ts';
-import { createReader } from '../http/client/ndjson.ts';
+import { createNdjsonJournal } from '../http/client/ndjson.ts';
+import type { Journal } from '../journal/journal.ts';
 import { endOfCopy } from '../journal/place.ts';
 import { resumed } from '../journal/resume.ts';
 import { toVisible } from '../observe/visible.ts';
@@ -25,7 +26,7 @@ export async function backup(file: string, options: { readonly json?: boolean })
     const isFirst = !existsSync(path);
     if (isFirst) checkNoLoneLog(path);
     const draft = isFirst ? `${path}.incomplete` : path;
-    const report = await copyInto(draft, createReader(client, '/'));
+    const report = await copyInto(draft, createNdjsonJournal(client, '/'));
     if (isFirst) {
       await rename(draft, path);
       await syncFolder(dirname(path));
@@ -38,7 +39,7 @@ export async function backup(file: string, options: { readonly json?: boolean })
 
 async function copyInto(
   path: string,
-  original: ReturnType<typeof createReader>,
+  original: Journal,
 ): Promise<{ firstSeq: number; lastSeq: number; copied: number }> {
   const copy = await openSqliteJournal(path);
   try {

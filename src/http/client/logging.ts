@@ -25,7 +25,10 @@ export function openHttpLogging(address: HttpAddress, reach: Reach): RemoteLoggi
  * service speaks: only mlog answers `/livez` with its name, and both have a list at `/logging`.
  */
 function createHttpJournal(client: HttpClient): Journal {
-  const dialects = { mlog: createNdjsonJournal(client), reference: createFormJournal(client) };
+  const dialects = {
+    mlog: createNdjsonJournal(client, '/logging'),
+    reference: createFormJournal(client),
+  };
 
   async function find(): Promise<Journal> {
     const reply = await client.exchange({ method: 'GET', path: '/livez' });

@@ -14,39 +14,33 @@ import { isProblem, isRedirect, problemError, statusError } from './problem.ts';
 /** No entry is longer; a text of the largest size that can be set would not fit a string. */
 const lineMaxLength = 256 * 1024 * 1024;
 
-/** The journal of a logging service that is mlog: many messages a request, entries in pages. */
-export function createNdjsonJournal(client: HttpClient): Journal {
+/**
+ * Returns the journal that a service of mlog serves at a path: `/logging` of a logging service, `/`
+ * of a facade. Many messages go in one request, and entries come in pages.
+ */
+export function createNdjsonJournal(client: HttpClient, path: string): Journal {
   return {
     async append(messages) {
       const reply = await client.exchange({
         method: 'POST',
-        path: '/logging',
+        path,
         headers: { 'content-type': mediaTypes.ndjson },
         body: messages.map(toMessageLine).join(''),
       });
       if (reply.status !== 200) throw toAppendReplyError(reply);
       return parseResults(reply, messages, client.url);
     },
-    ...createReader(client, '/logging'),
-    follow: (range) => followEntries(client, '/logging', range),
+    head: () => readHead(client, path),
+    read: (range) => readEntries(client, path, range),
+    follow: (range) => followEntries(client, path, range),
     async get(id) {
-      const reply = await client.exchange({
-        method: 'GET',
-        path: `/logging?id=${encodeURIComponent(id)}`,
-      });
+      const query = `?id=${encodeURIComponent(id)}`;
+      const reply = await client.exchange({ method: 'GET', path: path + query });
       if (reply.status === 404 && isProblem(reply)) return undefined;
       if (reply.status !== 200) throw toMlogReplyError(reply);
       return parseEntry(reply.text, client.url);
     },
     close: () => client.close(),
-  };
-}
-
-/** Reads what a service of mlog lists at a path, be it its own journal or another one. */
-export function createReader(client: HttpClient, path: string): Pick<Journal, 'head' | 'read'> {
-  return {
-    head: () => readHead(client, path),
-    read: (range) => readEntries(client, path, range),
   };
 }
 
@@ -108,7 +102,7 @@ async function* parsePages(stream: HttpStream, url: string): AsyncGenerator<read
 const silenceMaxMs = 2 * heartbeatMaxMs;
 
 /** Follows the entries that a service of mlog lists at a path, until it stops or the signal says. */
-export async function* followEntries(
+async function* followEntries(
   client: HttpClient,
   path: string,
   { after, signal, journal }: FollowRange,
@@ -136,7 +130,7 @@ export async function* followEntries(
 }
 
 /** Asks a service of mlog where the journal stands that it lists at a path. */
-export async function readHead(client: HttpClient, path: string): Promise<Head> {
+async function readHead(client: HttpClient, path: string): Promise<Head> {
   const headers = { accept: mediaTypes.ndjson };
   let reply = await client.exchange({ method: 'HEAD', path, headers });
   if (reply.status !== 200) {

@@ -33,6 +33,7 @@ describe('the client of a logging service that is mlog', () => {
     const { port } = server.address() as AddressInfo;
     journal = createNdjsonJournal(
       openHttpClient(httpAddress(`http://127.0.0.1:${port}`), { timeoutMs: 5_000 }),
+      '/logging',
     );
     close = async () => {
       await journal.close();

@@ -10,8 +10,8 @@ import {
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openCursor } from '../../src/commands/cursor.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { openCursor } from '../../../src/commands/list/cursor.ts';
+import { temporaryFolder } from '../../support/folder.ts';
 
 const id = '0197f3a0-7c1e-4f6a-9d2b-3c4d5e6f7a8b';
 

@@ -1,15 +1,15 @@
-import { MlogError, toMlogError } from '../errors.ts';
-import { readFailure, type HttpClient, type HttpStream } from '../http/client/client.ts';
-import { mediaTypes } from '../http/formats.ts';
-import { createReader, entriesOf, toQuery } from '../http/client/ndjson.ts';
-import type { Place } from '../journal/place.ts';
-import { resumed } from '../journal/resume.ts';
-import { spanOf, type Selection } from '../journal/select.ts';
-import { toVisible } from '../observe/visible.ts';
-import type { EntryConsumer } from './entry-printer.ts';
-import { patience } from './facade-client.ts';
-import { facadeError, noFacadeError } from './facade-error.ts';
-import { print } from './print.ts';
+import { MlogError, toMlogError } from '../../errors.ts';
+import { readFailure, type HttpClient, type HttpStream } from '../../http/client/client.ts';
+import { mediaTypes } from '../../http/formats.ts';
+import { createNdjsonJournal, entriesOf, toQuery } from '../../http/client/ndjson.ts';
+import type { Place } from '../../journal/place.ts';
+import { resumed } from '../../journal/resume.ts';
+import { spanOf, type Selection } from '../../journal/select.ts';
+import { toVisible } from '../../observe/visible.ts';
+import type { EntryConsumer } from './printer.ts';
+import { patience } from '../facade-client.ts';
+import { facadeError, noFacadeError } from '../facade-error.ts';
+import { print } from '../print.ts';
 
 /** What is to be listed, and from where on. */
 export interface ListRange {
@@ -41,7 +41,7 @@ export async function listOnce(
   range.onFound();
   const { after, to } = spanOf(head, selection);
   place.seq = after;
-  const journal = createReader(client, '/');
+  const journal = createNdjsonJournal(client, '/');
   let begun: typeof pages | undefined = pages;
   function open(): typeof pages {
     const first = begun;

@@ -1,10 +1,10 @@
-import { readSettings } from '../config.ts';
-import { MlogError } from '../errors.ts';
-import { runUntilSignal } from '../lifecycle.ts';
-import { withFacade } from './facade-client.ts';
+import { readSettings } from '../../config.ts';
+import { MlogError } from '../../errors.ts';
+import { runUntilSignal } from '../../lifecycle.ts';
+import { withFacade } from '../facade-client.ts';
 import { readLines, type LineInputOptions } from './line-input.ts';
 import { LineSender, outcomes, type Outcome } from './line-sender.ts';
-import { flush, printJson, remark, showProgress } from './print.ts';
+import { flush, printJson, remark, showProgress } from '../print.ts';
 
 /** What `mlog send --lines` may be told beside the settings. */
 export interface SendLinesOptions extends LineInputOptions {

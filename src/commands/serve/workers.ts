@@ -1,10 +1,10 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readSettings, type Flags } from '../config.ts';
-import { MlogError } from '../errors.ts';
-import { runUntilStopped } from '../lifecycle.ts';
-import { createLogger } from '../observe/logger.ts';
+import { readSettings, type Flags } from '../../config.ts';
+import { MlogError } from '../../errors.ts';
+import { runUntilStopped } from '../../lifecycle.ts';
+import { createLogger } from '../../observe/logger.ts';
 
 /** A worker that dies is replaced after this, so that one that cannot start does not spin. */
 const restartDelayMs = 1_000;

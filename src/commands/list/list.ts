@@ -1,16 +1,16 @@
-import { flagOf, readSettings } from '../config.ts';
-import { parseWholeNumber } from '../quantity.ts';
-import { MlogError } from '../errors.ts';
-import { Place } from '../journal/place.ts';
-import type { Selection } from '../journal/select.ts';
-import { runUntilSignal } from '../lifecycle.ts';
+import { flagOf, readSettings } from '../../config.ts';
+import { parseWholeNumber } from '../../quantity.ts';
+import { MlogError } from '../../errors.ts';
+import { Place } from '../../journal/place.ts';
+import type { Selection } from '../../journal/select.ts';
+import { runUntilSignal } from '../../lifecycle.ts';
 import { openCursor, type Cursor } from './cursor.ts';
-import { createEntryPrinter, type EntryConsumer, type KeepPosition } from './entry-printer.ts';
-import { withFacade } from './facade-client.ts';
-import { createEntryRunner } from './list-exec.ts';
-import { listAndFollow } from './list-follow.ts';
-import { listOnce, type ListRange } from './list-once.ts';
-import { flush } from './print.ts';
+import { createEntryPrinter, type EntryConsumer, type KeepPosition } from './printer.ts';
+import { withFacade } from '../facade-client.ts';
+import { createEntryRunner } from './exec.ts';
+import { listAndFollow } from './follow.ts';
+import { listOnce, type ListRange } from './once.ts';
+import { flush } from '../print.ts';
 
 /** What `mlog list` may be told beside the settings. */
 export interface ListOptions {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Line } from '../../src/commands/line-input.ts';
-import { requestMaxBytes, RequestSize } from '../../src/commands/request-size.ts';
+import type { Line } from '../../../src/commands/send/line-input.ts';
+import { requestMaxBytes, RequestSize } from '../../../src/commands/send/request-size.ts';
 
 const lines = (count: number, bytes: number) =>
   Array.from({ length: count }, (_, index) => ({ line: index + 1, bytes }) as Line);

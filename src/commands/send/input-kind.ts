@@ -1,4 +1,4 @@
-import { MlogError } from '../errors.ts';
+import { MlogError } from '../../errors.ts';
 
 /** What says where the messages of `mlog send` come from. */
 export interface SendInputOptions {
@@ -8,7 +8,7 @@ export interface SendInputOptions {
 }
 
 /** Says whether it is one message that is to be sent, or lines. Throws `usage` for both or none. */
-export function checkSendInput(
+export function inputKindOf(
   words: readonly string[],
   { lines, ndjson, file }: SendInputOptions,
 ): 'message' | 'lines' {

@@ -1,22 +1,22 @@
-import manifest from '../../package.json' with { type: 'json' };
-import { readSettings, type Flags } from '../config.ts';
-import { limitToDescriptors } from '../net/connection-limit.ts';
-import { MlogError } from '../errors.ts';
+import manifest from '../../../package.json' with { type: 'json' };
+import { readSettings, type Flags } from '../../config.ts';
+import { limitToDescriptors } from '../../net/connection-limit.ts';
+import { MlogError } from '../../errors.ts';
 import {
   closeInReverse,
   runUntilStopped,
   stopWithParent,
   type Closeable,
   type StartedService,
-} from '../lifecycle.ts';
-import { createLogger, type Logger } from '../observe/logger.ts';
-import { startFacade } from '../roles/facade/start.ts';
-import { openUpstream, upstreamInProcess } from '../roles/facade/upstream.ts';
-import { startLogging } from '../roles/logging/start.ts';
-import { notImplementedText } from '../roles/messages/service.ts';
-import { openReplica, startMessages } from '../roles/messages/start.ts';
-import type { Role } from '../setting.ts';
-import { keepsWorkers, serveWorkers, workerPid } from './serve-workers.ts';
+} from '../../lifecycle.ts';
+import { createLogger, type Logger } from '../../observe/logger.ts';
+import { startFacade } from '../../roles/facade/start.ts';
+import { openUpstream, upstreamInProcess } from '../../roles/facade/upstream.ts';
+import { startLogging } from '../../roles/logging/start.ts';
+import { notImplementedText } from '../../roles/messages/service.ts';
+import { openReplica, startMessages } from '../../roles/messages/start.ts';
+import type { Role } from '../../setting.ts';
+import { keepsWorkers, serveWorkers, workerPid } from './workers.ts';
 
 /** What a role gets beside its settings. */
 interface Context {

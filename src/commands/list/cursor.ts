@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
-import { MlogError } from '../errors.ts';
-import { parseWholeNumber } from '../quantity.ts';
+import { MlogError } from '../../errors.ts';
+import { parseWholeNumber } from '../../quantity.ts';
 
 /** A position as a file keeps it. */
 export interface Kept {

@@ -1,6 +1,6 @@
-import type { Entry } from '../message.ts';
-import { toVisible, toVisibleJson } from '../observe/visible.ts';
-import { print, printThrough } from './print.ts';
+import type { Entry } from '../../message.ts';
+import { toVisible, toVisibleJson } from '../../observe/visible.ts';
+import { print, printThrough } from '../print.ts';
 
 /** What becomes of the entries that a command lists. */
 export interface EntryConsumer {

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MlogError, toMlogError } from '../errors.ts';
-import { readFailure, type HttpClient } from '../http/client/client.ts';
-import { mediaTypes } from '../http/formats.ts';
-import { splitLines } from '../http/lines.ts';
-import { parsePlainResult } from '../http/client/ndjson.ts';
-import { orderHeader } from '../http/order.ts';
-import { isNobodyError } from '../journal/remote/no-answer.ts';
-import { createNotice } from '../journal/notice.ts';
-import type { RetryOptions } from '../journal/wrap/retry.ts';
-import { facadeError, noFacadeError } from './facade-error.ts';
+import { MlogError, toMlogError } from '../../errors.ts';
+import { readFailure, type HttpClient } from '../../http/client/client.ts';
+import { mediaTypes } from '../../http/formats.ts';
+import { splitLines } from '../../http/lines.ts';
+import { parsePlainResult } from '../../http/client/ndjson.ts';
+import { orderHeader } from '../../http/order.ts';
+import { isNobodyError } from '../../journal/remote/no-answer.ts';
+import { createNotice } from '../../journal/notice.ts';
+import type { RetryOptions } from '../../journal/wrap/retry.ts';
+import { facadeError, noFacadeError } from '../facade-error.ts';
 import type { Line } from './line-input.ts';
-import { remark } from './print.ts';
+import { remark } from '../print.ts';
 import { requestMaxBytes, RequestSize } from './request-size.ts';
 
 /** What may become of a line. */

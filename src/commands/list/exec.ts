@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MlogError } from '../errors.ts';
-import type { Entry } from '../message.ts';
-import { toLine, type EntryConsumer, type KeepPosition } from './entry-printer.ts';
-import { remark } from './print.ts';
+import { MlogError } from '../../errors.ts';
+import type { Entry } from '../../message.ts';
+import { toLine, type EntryConsumer, type KeepPosition } from './printer.ts';
+import { remark } from '../print.ts';
 
 /** How entries are handed to a command. */
 export interface ExecOptions {

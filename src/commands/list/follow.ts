@@ -1,13 +1,13 @@
-import { MlogError } from '../errors.ts';
-import type { HttpClient } from '../http/client/client.ts';
-import { createReader, followEntries } from '../http/client/ndjson.ts';
-import type { Head } from '../journal/journal.ts';
-import { resumed } from '../journal/resume.ts';
-import { spanOf } from '../journal/select.ts';
-import type { Entry } from '../message.ts';
-import type { EntryConsumer } from './entry-printer.ts';
-import type { ListRange } from './list-once.ts';
-import { remark } from './print.ts';
+import { MlogError } from '../../errors.ts';
+import type { HttpClient } from '../../http/client/client.ts';
+import { createNdjsonJournal } from '../../http/client/ndjson.ts';
+import type { Head } from '../../journal/journal.ts';
+import { resumed } from '../../journal/resume.ts';
+import { spanOf } from '../../journal/select.ts';
+import type { Entry } from '../../message.ts';
+import type { EntryConsumer } from './printer.ts';
+import type { ListRange } from './once.ts';
+import { remark } from '../print.ts';
 
 /** A facade that went away is asked again after this. */
 const reconnectMs = 1_000;
@@ -24,7 +24,7 @@ export async function listAndFollow(
   consumer: EntryConsumer,
   signal: AbortSignal,
 ): Promise<void> {
-  const journal = createReader(client, '/');
+  const journal = createNdjsonJournal(client, '/');
   const head = await journal.head();
   place.check(head);
   onFound();
@@ -35,7 +35,7 @@ export async function listAndFollow(
   if (left === 0) return;
 
   async function* open({ journal: id }: Head): AsyncGenerator<readonly Entry[]> {
-    yield* followEntries(client, '/', { after: place.seq, signal, journal: id });
+    yield* journal.follow({ after: place.seq, signal, journal: id });
     if (!signal.aborted) throw new MlogError('unavailable', 'The facade has stopped.');
   }
   const options = {

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import { MlogError, toMlogError } from '../errors.ts';
-import { parseJson, toMessageLine, type Fields } from '../http/formats.ts';
-import { splitBytes } from '../http/lines.ts';
-import { createId, parseMessage } from '../message.ts';
-import { openInput, toInputError } from './input.ts';
+import { MlogError, toMlogError } from '../../errors.ts';
+import { parseJson, toMessageLine, type Fields } from '../../http/formats.ts';
+import { splitBytes } from '../../http/lines.ts';
+import { createId, parseMessage } from '../../message.ts';
+import { openInput, toInputError } from '../input.ts';
 
 /** A line of the input that is a message. */
 export interface Line {

@@ -1,17 +1,17 @@
 import { isUtf8 } from 'node:buffer';
-import { readSettings, type SettingsOf } from '../config.ts';
-import { MlogError, toMlogError } from '../errors.ts';
-import { mediaTypes } from '../http/formats.ts';
-import { createLoneClient, type LoneClient } from '../http/client/lone.ts';
-import { isNobodyError } from '../journal/remote/no-answer.ts';
-import { retry } from '../journal/wrap/retry.ts';
-import { createId, parseMessage, type Message } from '../message.ts';
-import { toVisible } from '../observe/visible.ts';
-import { facadeError, noFacadeError } from './facade-error.ts';
-import { openInput, toInputError } from './input.ts';
+import { readSettings, type SettingsOf } from '../../config.ts';
+import { MlogError, toMlogError } from '../../errors.ts';
+import { mediaTypes } from '../../http/formats.ts';
+import { createLoneClient, type LoneClient } from '../../http/client/lone.ts';
+import { isNobodyError } from '../../journal/remote/no-answer.ts';
+import { retry } from '../../journal/wrap/retry.ts';
+import { createId, parseMessage, type Message } from '../../message.ts';
+import { toVisible } from '../../observe/visible.ts';
+import { facadeError, noFacadeError } from '../facade-error.ts';
+import { openInput, toInputError } from '../input.ts';
 import { inputMaxBytes } from './line-input.ts';
 import type { Outcome } from './line-sender.ts';
-import { flush, print, printJson, remark } from './print.ts';
+import { flush, print, printJson, remark } from '../print.ts';
 
 /** What `mlog send` may be told beside the settings. */
 export interface SendOptions {
@@ -23,13 +23,13 @@ export interface SendOptions {
  * Sends the words as one message, or stdin where the only word is `-`; prints the id. With `json` it
  * prints what became of the message also where it is not stored.
  */
-export async function send(words: readonly string[], options: SendOptions): Promise<void> {
+export async function sendMessage(words: readonly string[], options: SendOptions): Promise<void> {
   const settings = readSettings('send', { ...options });
   const txt = words.join(' ') === '-' ? await readStdin() : words.join(' ');
   // The id is made before the first attempt and kept through all of them: a repeat stores nothing.
   const message = parseMessage(options.id ?? createId(), txt, { txtMaxBytes: Infinity });
   try {
-    const sent = await sendMessage(message, settings);
+    const sent = await deliver(message, settings);
     await printSent(sent, options);
   } catch (error) {
     const status = options.json ? statusOf(error) : undefined;
@@ -61,7 +61,7 @@ async function readStdin(): Promise<string> {
   throw new MlogError('invalid_argument', 'stdin is not valid UTF-8.');
 }
 
-async function sendMessage(message: Message, settings: SettingsOf<'send'>): Promise<Sent> {
+async function deliver(message: Message, settings: SettingsOf<'send'>): Promise<Sent> {
   const { attemptsMax, retryDelayMs, url } = settings;
   const client = createLoneClient(url, settings);
   let mayBeStored = false;

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect, it, vi } from 'vitest';
-import { createEntryRunner } from '../../src/commands/list-exec.ts';
+import { createEntryRunner } from '../../../src/commands/list/exec.ts';
 
 // What Node gives where the process may open no more files: a child without a stdin, and the error.
 vi.mock('node:child_process', () => ({
