@@ -84,7 +84,7 @@ export const settings = {
     'facade',
     ...keepers,
   ]),
-  bodiesMaxBytes: count(67_108_864, 1, 'Most bytes of unfinished request bodies; more get 503', [
+  bodiesMaxBytes: count(50_331_648, 1, 'Most bytes of unfinished request bodies; more get 503', [
     'facade',
     ...keepers,
   ]),
