@@ -1,15 +1,18 @@
 import type { Entry } from '../message.ts';
 
-/** Small parts, so that a reader that takes little or nothing holds little. */
+/** Parts are small, so that a reader that takes little holds little memory. */
 const partMaxCount = 200;
 const partMaxLength = 64 * 1024;
 
-/** Gives the first such part of what stands from an index on, if anything does. */
+/** Returns the first part of the entries from an index on, or undefined if there are none. */
 export function firstPart(entries: readonly Entry[], from: number): readonly Entry[] | undefined {
   return cutPage(entries.slice(from, from + partMaxCount)).next().value ?? undefined;
 }
 
-/** Cuts a page into parts of so many entries and so much text at the most; a larger one is alone. */
+/**
+ * Cuts a page into parts, each bounded by count and by text. An entry beyond the bound is a part
+ * alone.
+ */
 export function* cutPage(page: readonly Entry[]): Generator<readonly Entry[]> {
   let from = 0;
   let length = 0;

@@ -3,7 +3,7 @@ import type { Store } from './store.ts';
 import { createNotice } from './notice.ts';
 
 /**
- * Gives a store its `follow`: all that is appended comes through here, so a follower that has read
+ * Gives a store its `follow`. Every append passes through here, so a follower that has read
  * everything waits for the next append. Each follower reads for itself; see `withTail`.
  */
 export function withFollow(store: Omit<Store, 'follow'>): Store {
@@ -39,7 +39,7 @@ export function withFollow(store: Omit<Store, 'follow'>): Store {
     },
     async close() {
       const closed = store.close();
-      // Who waits reads once more, and hears that the journal is closed.
+      // A waiting follower reads once more and learns that the journal is closed.
       notice.give();
       await closed;
     },

@@ -1,19 +1,19 @@
 import { MlogError } from '../errors.ts';
 
-/** Lets calls through until it is closed; closing waits for those that are inside. */
+/** Counts the calls inside. Closing it refuses new calls and waits for those inside. */
 export interface Gate {
-  /** Notes that a call is inside. Throws `closed` once the gate is closing. */
+  /** Counts a call in. Throws `closed` once the gate is closing. */
   enter(): void;
-  /** Notes that so many calls have come out. */
+  /** Counts calls out, one by default. */
   leave(count?: number): void;
-  /** Runs a call inside. Throws `closed` once the gate is closing. */
+  /** Runs a call inside the gate. Throws `closed` once the gate is closing. */
   pass<T>(call: () => Promise<T>): Promise<T>;
   /** Throws `closed` once the gate is closing. */
   check(): void;
   close(): Promise<void>;
 }
 
-/** Makes an open gate. */
+/** Returns an open gate. */
 export function createGate(): Gate {
   let inside = 0;
   let closed: Promise<void> | undefined;

@@ -1,7 +1,7 @@
 import { MlogError } from '../errors.ts';
 import type { Head } from './journal.ts';
 
-/** The error for a position behind which entries were removed. */
+/** Returns the error for a position after which entries were removed. */
 export function goneError(after: number, firstSeq: number): MlogError {
   return new MlogError('gone', `What came right behind entry ${after} was removed by retention.`, {
     hint: `The oldest entry there is has seq ${firstSeq}; begin after ${firstSeq - 1}.`,
@@ -10,14 +10,14 @@ export function goneError(after: number, firstSeq: number): MlogError {
 }
 
 /**
- * Says whether a journal is another one than somebody asks for by its id. An id that is empty, as of
- * a service which tells none, is not known and cannot be compared.
+ * Says whether a reader asks for another journal than this one. An empty id is unknown, as from a
+ * service that tells none, and matches any journal.
  */
 export function isOtherJournal(asked: string | undefined, journal: string): boolean {
   return Boolean(asked) && journal !== '' && asked !== journal;
 }
 
-/** Throws `gone` where somebody asks for a journal by its id and this is another one. */
+/** Throws `gone` if a reader asks for another journal than this one. */
 export function checkJournal(asked: string | undefined, journal: string): void {
   if (!isOtherJournal(asked, journal)) return;
   throw new MlogError('gone', `This is journal ${journal}; the position belongs to ${asked}.`, {
@@ -26,7 +26,7 @@ export function checkJournal(asked: string | undefined, journal: string): void {
   });
 }
 
-/** Throws `gone` where a journal ends before an entry that was read from it: it is another one. */
+/** Throws `gone` if a journal ends before an entry that was read from it: it is another journal. */
 export function checkSeen(seen: number, { firstSeq, lastSeq }: Head): void {
   if (seen > lastSeq) {
     throw new MlogError('gone', `There is no entry ${seen}: the journal ends at ${lastSeq}.`, {
@@ -36,7 +36,7 @@ export function checkSeen(seen: number, { firstSeq, lastSeq }: Head): void {
   }
 }
 
-/** The error for a place at which a journal has another entry than the one that was read there. */
+/** Returns the error for a position that now holds another entry than the one that was read. */
 export function replacedError(seq: number): MlogError {
   return new MlogError('gone', `Entry ${seq} is another one than the entry ${seq} that was read.`, {
     hint: 'The journal was replaced, perhaps by an older copy of it. To read it, begin anew.',

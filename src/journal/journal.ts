@@ -1,101 +1,105 @@
 import type { Entry, Message } from '../message.ts';
 
-/** What became of one message of an append. */
+/** The outcome of one message of an append. */
 export interface AppendResult {
   readonly id: string;
   /**
-   * - `logged`: new, and now kept.
-   * - `duplicate`: the same id with the same text was there before.
-   * - `conflict`: the same id with another text was there before; the first one is kept.
+   * - `logged`: the message is new and now stored.
+   * - `duplicate`: the id was stored before with the same text.
+   * - `conflict`: the id was stored before with another text, which is kept.
    */
   readonly status: 'logged' | 'duplicate' | 'conflict';
-  /** The place of the entry under this id. Absent only where a service below does not number. */
+  /** The `seq` of the entry under this id. Only a service without numbers leaves it out. */
   readonly seq?: number;
 }
 
 /** Which entries to read. */
 export interface ReadRange {
-  /** Begin behind this `seq`; 0 is the beginning. */
+  /** Read the entries after this `seq`; 0 reads from the beginning. */
   readonly after: number;
-  /** At most so many entries. */
+  /** Read at most this many entries. */
   readonly limit: number;
-  /** Read only from the journal with this id; throws `gone` where it is another one. */
+  /** The id of the journal to read from. Another journal throws `gone`. */
   readonly journal?: string | undefined;
 }
 
-/** From where on to follow, and until when. */
+/** Where to start following, and when to stop. */
 export interface FollowRange {
-  /** Begin behind this `seq`; 0 is the beginning. */
+  /** Follow the entries after this `seq`; 0 follows from the beginning. */
   readonly after: number;
-  /** Once aborted, the entries come to an end. */
+  /** Aborting it ends the entries. */
   readonly signal: AbortSignal;
-  /** Follow only the journal with this id; throws `gone` where it is another one. */
+  /** The id of the journal to follow. Another journal throws `gone`. */
   readonly journal?: string | undefined;
 }
 
-/** Where a journal stands. */
+/** The range of a journal. */
 export interface Head {
   /**
-   * The id of the journal: a random UUID, made when the store is made and never changed. Positions
-   * of one journal mean nothing in another. Empty where the service below does not tell it.
+   * The id of the journal, a random UUID that is made with the store and never changes. A position
+   * in one journal means nothing in another. Empty if the service behind it does not tell.
    */
   readonly journal: string;
-  /** The `seq` of the oldest entry that can be read; of an empty journal that of its next one. */
+  /**
+   * The `seq` of the oldest entry that can be read; in an empty journal, that of the next entry.
+   */
   readonly firstSeq: number;
-  /** The `seq` of the newest entry, 0 when there is none. */
+  /** The `seq` of the newest entry; 0 if there is none. */
   readonly lastSeq: number;
 }
 
 /**
- * An ordered, durable record of messages. Stores are journals, remote services are journals, and
- * batching and retrying take a journal and give one back. `test/contract` holds every one of them
- * to these promises:
+ * An ordered, durable record of messages. A store is a journal, a remote service is a journal, and
+ * batching and retrying wrap one journal and return another. `test/contract` holds each of them to
+ * these promises:
  *
- * - **Durable.** `append` resolves only when all its messages are as durable as the journal can
- *   make them. Nothing of it can be read before.
- * - **Atomic.** The messages of one append are kept together and in their order, or, when it
- *   throws a refusal (`invalid_argument`, `too_large`), not at all. After any other error the
- *   outcome is unknown, and the same append may be tried again without doubling anything.
- * - **Idempotent.** One id means one entry for as long as the journal keeps it: across
- *   concurrent calls, repeats and restarts. A `duplicate` is durable when it is told, too.
- * - **Ordered.** `seq` counts 1, 2, 3 … in commit order, and none is ever used again. A reader sees
- *   entries in that order, each once, and all that were committed before its call.
- * - **Honest.** Where retention has removed the entry right behind `after`, `read` and `follow`
- *   throw `gone` with `firstSeq` in the details, and never begin with a later one. A reader that
- *   has begun is not overtaken while it reads.
- *   Over a wire they throw it, too, where the journal has no entry `after` yet: whoever names such a
- *   position has read it in another journal, and would miss what comes until then.
+ * - **Durable.** `append` resolves once all its messages are as durable as the journal can make
+ *   them. No reader sees any of them before.
+ * - **Atomic.** The messages of one append are stored together and in order. If it throws a refusal
+ *   (`invalid_argument`, `too_large`), none of them is stored. After any other error the outcome is
+ *   unknown, and the caller may repeat the append without storing anything twice.
+ * - **Idempotent.** One id means one entry for as long as the journal keeps it, across concurrent
+ *   calls, repeats and restarts. A `duplicate` is durable when it is reported.
+ * - **Ordered.** `seq` counts 1, 2, 3 … in commit order and is never reused. A reader sees each
+ *   entry once, in that order, and sees every entry committed before its call.
+ * - **Honest.** If retention has removed the entry after position `after`, `read` and `follow`
+ *   throw `gone` with `firstSeq` in the details; they never skip to a later entry. Retention does
+ *   not overtake a reader that has begun. Over a wire they also throw `gone` if the journal has not
+ *   reached `after` yet: such a position comes from another journal, and reading on from it would
+ *   skip entries.
  *
- * Whoever opened a journal closes it; `close` first finishes what was accepted, then releases.
- * Every call after `close` throws `closed`.
+ * Whoever opens a journal closes it. `close` finishes what was accepted, then releases. Every later
+ * call throws `closed`.
  */
 export interface Journal {
-  /** Appends messages; the results come in the order of the messages. */
+  /** Appends messages. The results are in the order of the messages. */
   append(messages: readonly Message[]): Promise<AppendResult[]>;
 
   /**
-   * Says whether appends of several callers may go as one. Not through a service that takes one
-   * message a request: one without an answer would fail those behind it, which were never sent.
-   * Where it is absent, they may. Rejects where the service cannot be asked what it is.
+   * Says whether one append may carry the messages of several callers; true if absent. A service
+   * that takes one message per request does not: one lost reply would fail messages that were never
+   * sent. Rejects if the service cannot be asked.
    */
   takesMany?(): boolean | Promise<boolean>;
 
   /**
-   * Reads entries in order, a page at a time; pages are never empty. Leaving the loop early frees
-   * what the read holds. Memory does not grow with the range.
+   * Reads entries in order, page by page. Pages are never empty. Leaving the loop early releases
+   * the read. Memory does not grow with the range.
    */
   read(range: ReadRange): AsyncIterable<readonly Entry[]>;
 
   /**
-   * Reads as `read` does, and goes on with entries as they become durable, until `signal` is
-   * aborted. What there is comes at once; a follower that takes its time holds up nobody.
+   * Reads like `read`, then continues with new entries as they become durable, until `signal` is
+   * aborted. A slow follower delays nobody.
    */
   follow(range: FollowRange): AsyncIterable<readonly Entry[]>;
 
-  /** Gives the entry under an id. */
+  /** Returns the entry under an id. */
   get(id: string): Promise<Entry | undefined>;
 
-  /** Tells where the journal stands; also how a health check asks whether it can be read. */
+  /**
+   * Returns the range of the journal. Health checks use it to ask whether the journal can be read.
+   */
   head(): Promise<Head>;
 
   close(): Promise<void>;

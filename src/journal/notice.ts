@@ -1,13 +1,13 @@
-/** Tells whoever waits that there is something new. */
+/** Wakes waiting readers when something is new. */
 export interface Notice {
-  /** How often there was something new; to be read before one looks, and given to `wait`. */
+  /** Counts the news so far. Read it before looking for news, and pass it to `wait`. */
   readonly count: number;
   give(): void;
-  /** Waits until there is more than was `seen`, or until the signal is aborted. */
+  /** Waits until the count exceeds `seen`, or until the signal is aborted. */
   wait(seen: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Makes a notice. Nobody who looks before waiting misses anything. */
+/** Returns a notice. A reader that takes the count before it looks misses nothing. */
 export function createNotice(): Notice {
   let count = 0;
   const waiting = new Set<() => void>();

@@ -3,11 +3,11 @@ import type { Message } from '../message.ts';
 import type { AppendResult } from './journal.ts';
 
 /**
- * Hears what happens in a journal and in what wraps it. A role hands one to all of them, so that
- * whatever tells of a journal, such as the diagnostics, is one object.
+ * Hears what happens in a journal and its wrappers. A role passes one observer to all of them, so
+ * that diagnostics, and later metrics, each are one object.
  */
 export interface Observer {
-  /** An append was committed, or its messages were there before. */
+  /** An append was answered: its messages are stored now, or were before. */
   readonly onAppend?: (results: readonly AppendResult[], messages: readonly Message[]) => void;
   /** One attempt to append failed; `attempt` counts from 1. */
   readonly onFailedAppend?: (
@@ -15,14 +15,14 @@ export interface Observer {
     attempt: number,
     messages: readonly Message[],
   ) => void;
-  /** What is followed is away; told once until it is there again. */
+  /** The followed journal is away. Reported once until it is back. */
   readonly onOutage?: (error: MlogError) => void;
-  /** Something is strange about a store that can be used all the same. */
+  /** A store can be used, but something about it is unusual. */
   readonly onWarning?: (warning: string) => void;
-  /** A store did something by itself, such as removing messages. */
+  /** A store acted by itself, such as by removing messages. */
   readonly onNotice?: (notice: string) => void;
   /**
-   * A store keeps nothing any more, as after a failed sync. Only a new start of the process can tell
+   * A store stores nothing any more, as after a failed sync. Only a restart of the process can tell
    * what is on the disk.
    */
   readonly onFatal?: (error: MlogError) => void;

@@ -6,22 +6,22 @@ import { checkJournal, checkSeen, goneError, replacedError } from './gone.ts';
 import type { Head, Journal } from './journal.ts';
 import type { Store } from './store.ts';
 
-/** What a place begins with. */
+/** Where a place starts. */
 interface PlaceOptions {
-  /** The position. Not set is right before the oldest entry there is at the first check. */
+  /** The position. If unset, the place starts before the oldest entry at the first check. */
   readonly seq?: number | undefined;
   readonly entry?: Entry | undefined;
-  /** The id of the journal; learned at the first check where it is not known. */
+  /** The id of the journal. If unset, it is learned at the first check. */
   readonly journal?: string | undefined;
-  /** The entries that were read are kept as a copy: of another journal nothing may be added. */
+  /** The entries read are stored as a copy, so nothing of another journal may follow them. */
   readonly isCopy?: boolean;
 }
 
-/** What a reader knows of where it is in a journal, to find that place there again. */
+/** A reader's position in a journal, with what is needed to find it there again. */
 export class Place {
-  /** The position: the `seq` of the last entry that was read. */
+  /** The position: the `seq` of the last entry read. */
   seq: number;
-  /** That entry, where it is known. */
+  /** That entry, if it is known. */
   #entry: Entry | undefined;
   /** The id of the journal, once it is known. */
   journal: string | undefined;
@@ -36,7 +36,7 @@ export class Place {
     this.#isCopy = isCopy;
   }
 
-  /** Moves behind a page that was read. */
+  /** Advances past a page that was read. */
   pass(page: readonly Entry[]): void {
     this.#entry = page.at(-1)!;
     this.seq = this.#entry.seq;
@@ -44,9 +44,9 @@ export class Place {
   }
 
   /**
-   * Checks that a journal which stands there can be the one that was read. Throws `gone` where it
-   * has another id or ends before this place (a copy throws `conflict`), and where retention has
-   * removed what comes next. An older service tells no id, and is not known by it.
+   * Checks that a journal with this head can be the one that was read. Throws `gone` if it has
+   * another id or ends before this place (for a copy, `conflict`), and if retention has removed the
+   * next entry. An older service tells no id, so its id is not compared.
    */
   check(head: Head): void {
     if (this.#isAtOldest) this.seq = head.firstSeq - 1;
@@ -59,7 +59,9 @@ export class Place {
     if (this.seq < head.firstSeq - 1) throw goneError(this.seq, head.firstSeq);
   }
 
-  /** Checks as `check` does, and that the last entry that was read is still in its place there. */
+  /**
+   * Checks like `check`, and also that the journal still has the last entry read at its position.
+   */
   async confirm(journal: Pick<Journal, 'head' | 'read'>): Promise<Head> {
     const head = await journal.head();
     this.check(head);
@@ -82,7 +84,7 @@ export class Place {
   }
 }
 
-/** Gives the place at the end of a journal that stands there, with its entry if that can be read. */
+/** Returns the place at the end of a journal, with its last entry if that can be read. */
 export async function placeAtEnd(
   journal: Pick<Journal, 'read'>,
   { journal: id, firstSeq, lastSeq: seq }: Head,
@@ -91,7 +93,7 @@ export async function placeAtEnd(
   return new Place({ seq, entry: await read, journal: id });
 }
 
-/** Gives the place at which a copy ends, for it to go on there in the journal it is a copy of. */
+/** Returns the place where a copy ends, from which to continue in its original. */
 export async function endOfCopy(copy: Store): Promise<Place> {
   const { firstSeq, lastSeq } = await copy.head();
   const journal = await copy.original();
@@ -99,7 +101,7 @@ export async function endOfCopy(copy: Store): Promise<Place> {
   return new Place({ seq: lastSeq, entry: await readOne(copy, lastSeq), journal, isCopy: true });
 }
 
-/** Gives one entry; undefined where retention has removed it. */
+/** Reads one entry; undefined if retention has removed it. */
 async function readOne(
   journal: Pick<Journal, 'read'>,
   seq: number,

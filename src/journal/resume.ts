@@ -5,30 +5,30 @@ import type { Head, Journal } from './journal.ts';
 import type { Place } from './place.ts';
 import { checkNoGap } from './whole.ts';
 
-/** How a reader goes on where its reading broke off. */
+/** How an interrupted read resumes. */
 export interface ResumeOptions {
-  /** What is asked, before each attempt, whether it is still the same journal. */
+  /** The journal to check before each attempt: is it still the same? */
   readonly journal: Pick<Journal, 'head' | 'read'>;
-  /** Where it stood a moment ago, where that is known: then the first attempt need not ask. */
+  /** Its range, if that is known already. The first attempt then skips the check. */
   readonly head?: Head;
-  /** Opens the pages behind the place; when they come to their end, the reading is over. */
+  /** Opens the pages after the place. The read is over when they end. */
   readonly open: (head: Head) => AsyncIterable<readonly Entry[]>;
   readonly pauseMs: number;
-  /** So many attempts may fail one behind the other, bringing nothing; no limit if not said. */
+  /** How many attempts in a row may fail without a page; unlimited if unset. */
   readonly attemptsMax?: number;
-  /** Once aborted, the pages come to an end. */
+  /** Aborting it ends the pages. */
   readonly signal?: AbortSignal;
-  /** Hears why the reading broke off, once until it goes on. */
+  /** Hears why the read was interrupted, once until it resumes. */
   readonly onOutage?: (error: MlogError) => void;
-  /** Hears that the journal is there again. */
+  /** Hears that the journal is back. */
   readonly onReturn?: () => void;
 }
 
 /**
- * Reads from a place on, and resumes there what breaks off, until it comes to its end: the one way
- * in which a tail, a replica and the commands get over a service that is away for a while. The place
- * moves with each page that was taken. Throws what another attempt does not mend: above all `gone`,
- * where what is there now is not the journal that was read.
+ * Reads from a place on, and resumes there after an interruption, until the pages end. The tail, a
+ * replica and the commands all survive a restart of their service this way. The place advances with
+ * each page taken. Throws errors that another attempt cannot mend, above all `gone`, if the journal
+ * is not the one that was read.
  */
 export async function* resumed(place: Place, options: ResumeOptions): AsyncGenerator<Page> {
   const { journal, open, pauseMs, attemptsMax = Infinity, signal, onOutage, onReturn } = options;

@@ -5,34 +5,33 @@ import { checkJournal, checkSeen, goneError } from './gone.ts';
 import type { Head, Journal } from './journal.ts';
 import { wholePages, type Span } from './whole.ts';
 
-/** Which part of a journal somebody asks for; nothing asked is all of it. */
+/** Which part of a journal to list. An empty selection is all of it. */
 export interface Selection {
-  /** Only entries behind this `seq`. */
+  /** Only entries after this `seq`. */
   readonly after?: number | undefined;
-  /** At most so many, the first ones. */
+  /** At most this many, the first ones. */
   readonly limit?: number | undefined;
-  /** At most so many, the last ones; not beside `limit`. */
+  /** At most this many, the last ones; not together with `limit`. */
   readonly last?: number | undefined;
-  /** Only from the journal with this id. */
+  /** The id of the journal to list from. */
   readonly journal?: string | undefined;
 }
 
-/** The entries of a selection, and where the journal stood when it was made. */
+/** The selected entries, and the range of the journal at that moment. */
 export interface Selected {
   readonly head: Head;
   readonly pages: AsyncIterable<readonly Entry[]>;
 }
 
 /**
- * Tells up to which `seq` the journal goes of which the one at hand is a copy: a position beyond
- * the end of a copy that is behind is a position all the same.
+ * Returns the last `seq` of the original of a copy. A position beyond the end of the copy is valid
+ * if the original has reached it.
  */
 export type Furthest = () => Promise<number>;
 
 /**
- * Selects entries up to the newest one of this moment, so that the answer has an end. Throws `gone`
- * where entries behind `after` were removed, and where the journal never had an entry `after` or has
- * another id.
+ * Selects entries up to the newest one at this moment, so that the list ends. Throws `gone` if
+ * entries after `after` were removed, if the journal never reached `after`, and if its id differs.
  */
 export async function selectEntries(
   journal: Journal,
@@ -45,22 +44,22 @@ export async function selectEntries(
   return { head, pages: wholePages(pages, span) };
 }
 
-/** Tells which entries a selection comes to in a journal that stands there. */
+/** Returns the span of a selection in a journal with this head. */
 export function spanOf({ firstSeq, lastSeq }: Head, { after, limit, last }: Selection): Span {
   const from = Math.max(after ?? firstSeq - 1, lastSeq - (last ?? Infinity));
   return { after: from, to: Math.min(lastSeq, from + (limit ?? Infinity)) };
 }
 
-/** Entries of a selection that goes on with those to come. */
+/** The selected entries, followed by new ones. */
 export interface SelectedLive {
-  /** Where the journal stood; undefined where the service that has it is away. */
+  /** The range of the journal; undefined if its service is away. */
   readonly head: Head | undefined;
   readonly follow: (signal: AbortSignal) => AsyncIterable<readonly Entry[]>;
 }
 
 /**
- * Selects entries as `selectEntries` does, and those that come later, up to `limit`. Where the
- * service that has the journal is away, the entries begin when it is there.
+ * Selects entries like `selectEntries`, followed by new ones, up to `limit`. If the service of the
+ * journal is away, the entries begin when it is back.
  */
 export async function selectLive(
   journal: Journal,
@@ -84,7 +83,7 @@ export async function selectLive(
   return { head: begun?.head, follow };
 }
 
-/** A service that is away is asked again after this. */
+/** The pause before a service that is away is asked again. */
 const reconnectMs = 500;
 
 function undefinedIfAway(error: unknown): undefined {
@@ -105,8 +104,8 @@ async function selectSpan(
   const head = await journal.head();
   try {
     checkJournal(selection.journal, head.journal);
-    // Whoever names a position has the entries before it, and must not miss the next one: neither
-    // one that was removed, nor one that is not there yet, for the position is of another journal.
+    // A reader that names a position has everything up to it and must not miss the next entry. The
+    // next one is missing if it was removed, or if the position is from another journal.
     if (after >= 0 && after < head.firstSeq - 1) throw goneError(after, head.firstSeq);
     if (after > head.lastSeq) {
       checkSeen(after, furthest ? { ...head, lastSeq: await furthest() } : head);

@@ -7,7 +7,7 @@ import type { Entry } from '../message.ts';
 export interface TextStream {
   /** The text in pieces. Leaving the loop early ends the stream. */
   readonly chunks: AsyncIterable<string>;
-  /** Ends a stream that nobody is going to read. */
+  /** Ends a stream that nobody will read. */
   readonly cancel: () => void;
 }
 
@@ -17,7 +17,7 @@ export async function listTexts(journal: Journal): Promise<TextStream> {
   return { chunks: encodeTexts(pages), cancel: () => {} };
 }
 
-/** Returns a text that is there as a whole. */
+/** Returns a stream of a text that is already complete. */
 export function oneText(text: string): TextStream {
   // eslint-disable-next-line typescript/require-await
   async function* give() {
@@ -26,7 +26,7 @@ export function oneText(text: string): TextStream {
   return { chunks: give(), cancel: () => {} };
 }
 
-/** Writes the texts of pages of entries as that list. */
+/** Writes pages of entries as the plain list of their texts. */
 export async function* encodeTexts(pages: AsyncIterable<readonly Entry[]>): AsyncGenerator<string> {
   let before = '[';
   for await (const page of pages) {
@@ -38,11 +38,11 @@ export async function* encodeTexts(pages: AsyncIterable<readonly Entry[]>): Asyn
   yield before === '[' ? '[]\n' : ']\n';
 }
 
-/** Anything but printable ASCII that stands for itself within a JSON string. */
+/** Matches everything but the printable ASCII that JSON does not escape. */
 const special = /[^ !#-[\]-~]/;
 
 /**
- * Writes a string as JSON.stringify does. Measured, with lines of 50 bytes: a message takes 0.2 µs
+ * Writes a string like JSON.stringify does. Measured with lines of 50 bytes: a message takes 0.2 µs
  * instead of 0.4, a result 0.16 instead of 0.33.
  */
 export function toJsonString(text: string): string {

@@ -1,8 +1,8 @@
 import type { Journal } from './journal.ts';
 
 /**
- * Returns the verbs of a journal as an object of their own, for a wrapper to replace some of them. A
- * spread of the journal would lose those of a class, which stand on its prototype and need `this`.
+ * Returns the verbs of a journal as a new object, of which a wrapper replaces some. Spreading the
+ * journal would lose the verbs of a class: they are on its prototype and need `this`.
  */
 export function verbsOf(journal: Journal): Journal {
   return {

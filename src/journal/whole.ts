@@ -1,16 +1,16 @@
 import { MlogError } from '../errors.ts';
 import type { Entry } from '../message.ts';
 
-/** The entries that a list announces: those behind `after`, up to and including `to`. */
+/** The entries that a list announces: those after `after`, up to and including `to`. */
 export interface Span {
   readonly after: number;
   readonly to: number;
 }
 
 /**
- * Passes on the pages of a list and checks that they are the announced ones: where a body ends with
- * its connection, a list that was cut off looks like one that is over. Throws `unavailable` for a
- * list that ends too early, `data_loss` for one that skips an entry.
+ * Passes on the pages of a list and checks that they are the announced ones. If a body ends with
+ * its connection, a list that was cut looks complete. Throws `unavailable` if the list ends too
+ * early, `data_loss` if it skips an entry.
  */
 export async function* wholePages(
   pages: AsyncIterable<readonly Entry[]>,
@@ -25,7 +25,7 @@ export async function* wholePages(
   if (position < to) throw cutError(position, to);
 }
 
-/** Throws `data_loss` where a page does not come right behind a position, or has a gap itself. */
+/** Throws `data_loss` if a page does not follow a position directly, or has a gap itself. */
 export function checkNoGap(position: number, page: readonly Entry[]): void {
   const [first, last] = [page[0]!.seq, page.at(-1)!.seq];
   if (first === position + 1 && last === position + page.length) return;

@@ -3,11 +3,11 @@ import { createGate } from '../gate.ts';
 import type { Journal } from '../journal.ts';
 
 /**
- * Returns the journal of a remote service whose dialect is detected on first use. The result is kept
- * through failures: to detect again after each of them would double what can fail. It is detected
- * again when a reply does not fit, since another service may have taken the place of the first, and
- * when `find` has called `forget`. `release` closes what all dialects share, once every call through
- * the gate has returned.
+ * Returns the journal of a remote service whose dialect is detected on first use. The result is
+ * kept through failures, because detecting again after each one would double what can fail. It is
+ * detected again after a reply that does not fit, since another service may have taken over the
+ * address, and after `find` has called `forget`. `release` closes what the dialects share, once
+ * every call through the gate has returned.
  */
 export function createFoundJournal(
   find: (forget: () => void) => Promise<Journal>,
@@ -34,7 +34,10 @@ export function createFoundJournal(
     return finding;
   }
 
-  /** Runs an action with what was found, and once more where it turns out to be something else. */
+  /**
+   * Runs an action with the detected dialect, and once more if the service turns out to speak
+   * another.
+   */
   async function withFound<T>(action: (journal: Journal) => Promise<T>): Promise<T> {
     const journal = found ?? (await findOnce().catch(rethrowUnsent));
     try {
@@ -46,7 +49,9 @@ export function createFoundJournal(
     }
   }
 
-  /** Gives what the service is now, where an error says that it is not what was found. */
+  /**
+   * Detects again if an error says that the dialect is wrong. Returns undefined if it is the same.
+   */
   async function findOther(journal: Journal, error: unknown): Promise<Journal | undefined> {
     if (!isMisfit(error)) return undefined;
     if (found === journal) forget();
@@ -54,7 +59,7 @@ export function createFoundJournal(
     return other === journal ? undefined : other;
   }
 
-  /** Reading is not done once more: whoever reads asks again by itself. */
+  /** Does not repeat a read: its reader resumes by itself. */
   async function* forgetMisfit<Page>(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
     try {
       yield* pages;
@@ -81,14 +86,14 @@ export function createFoundJournal(
     head: () => gate.pass(() => withFound((journal) => journal.head())),
     async close() {
       await gate.close();
-      // The client below waits for every reply under way, and those to followers have no end.
+      // The client waits for every reply in flight, and replies to followers have no end.
       closing.abort();
       await release();
     },
   };
 }
 
-/** A reference service cannot do what mlog can, so one that is mlog now is found by asking for it. */
+/** The reference lacks calls that mlog has, so a missing call is also a reason to detect again. */
 function isMisfit(error: unknown): boolean {
   const { isMisfit: isMarked, code } = toMlogError(error);
   return isMarked || code === 'unimplemented';

@@ -1,11 +1,11 @@
 import { hasErrno, MlogError } from '../../errors.ts';
 
-/** The error for a service that says nothing for too long, over any wire. */
+/** Returns the error for a service that does not reply in time. */
 export function silentError(url: string, cause?: unknown): MlogError {
   return new MlogError('deadline_exceeded', `No reply from ${url} in time.`, { cause });
 }
 
-/** The error for an address at which there is no service. */
+/** Returns the error for an address where nothing listens. */
 export function nobodyError(url: string, cause?: unknown): MlogError {
   return new MlogError('unavailable', `Nothing listens at ${url}.`, {
     hint: 'Is it started (`mlog serve`), and is that its address?',
@@ -18,12 +18,12 @@ export function isNobodyError({ cause }: MlogError): boolean {
   return hasErrno(cause, 'ECONNREFUSED');
 }
 
-/** The error for an address whose host has no place. */
+/** Returns the error for a host name that does not resolve. */
 export function unknownHostError(url: string, cause?: unknown): MlogError {
   return new MlogError('unavailable', `The host of ${url} is not known.`, { cause });
 }
 
-/** The error for a reply that no logging service gives. */
+/** Returns the error for a reply that no logging service gives. */
 export function strangeError(url: string, cause?: unknown): MlogError {
   return new MlogError('unavailable', `The reply of ${url} is not one of a logging service.`, {
     isMisfit: true,
@@ -31,7 +31,7 @@ export function strangeError(url: string, cause?: unknown): MlogError {
   });
 }
 
-/** The error for an address at which there is something else than a logging service. */
+/** Returns the error for an address where something other than a logging service answers. */
 export function noLoggingError(what: string, cause?: unknown): MlogError {
   return new MlogError('bad_gateway', what, {
     hint: 'Is that the address of a logging service? See --logging, or --follow of a replica.',

@@ -2,7 +2,7 @@ import { MlogError } from '../../errors.ts';
 import type { Message } from '../../message.ts';
 import type { AppendResult, Journal } from '../journal.ts';
 
-/** How a reference logging service is reached. */
+/** How to reach a logging service of the reference. */
 export interface ReferenceOptions {
   readonly url: string;
   readonly appendOne: (message: Message) => Promise<AppendResult>;
@@ -10,9 +10,9 @@ export interface ReferenceOptions {
 }
 
 /**
- * The journal of a reference logging service, whatever the wire: it takes one message at a time, and
- * lists texts and no entries. The messages of an append go one behind the other, since those that
- * are under way together may be kept in any order.
+ * Returns the journal of a logging service of the reference, over either wire. It takes one message
+ * at a time, and lists texts but no entries. An append sends its messages one after the other,
+ * because the service may store concurrent ones in any order.
  */
 export function createReferenceJournal({ url, appendOne, close }: ReferenceOptions): Journal {
   return {

@@ -3,33 +3,33 @@ import { byteCount, type Message } from '../../message.ts';
 import { createGate } from '../gate.ts';
 import type { AppendResult, Journal } from '../journal.ts';
 
-/** How much one batch takes. An append larger than that makes a batch of its own. */
+/** The bounds of one batch. A larger append is a batch of its own. */
 export interface BatchOptions {
   readonly batchMaxCount: number;
   readonly batchMaxBytes: number;
   /**
-   * A batch that has had no answer for so long is overdue: it no longer keeps the next one back. Not
-   * set in front of a disk, where a batch can only wait for the one before it.
+   * A batch without a reply for this long is overdue and no longer holds back the next one. Unset
+   * in front of a disk, where a batch can only wait for the one before it.
    */
   readonly overdueMs?: number;
 }
 
 /**
- * While the journal below works on one batch, the next one is at hand. Measured with 64 connections,
- * POST/s against one batch in flight: 1.07 with two, 1.0 with three, which are smaller.
+ * While the journal works on one batch, the next one is ready. Measured with 64 connections: 1.07
+ * times the POST/s of one batch in flight; three in flight are smaller and gain nothing.
  */
 const inFlightMax = 2;
 
 /**
- * Batches in flight with the overdue ones: a connection each over HTTP. With a reply lost for every
- * third batch and 8 s for an attempt, a service is sent 96 batches a second all the same. What they
- * hold counts in the limits of the queue, so it needs no bound of its own.
+ * The most batches without a reply, overdue ones included; over HTTP each takes a connection. If
+ * every third reply is lost and an attempt may take 8 s, the service still gets 96 batches a
+ * second. The limits of the queue bound the memory that they hold.
  */
 const unansweredMax = 256;
 
 /**
- * So many messages go on before the turn is over: a turn may bring one from every connection, and
- * the journal below would have nothing to do until the last of them is read. Measured with 64
+ * This many messages are sent before the turn of the event loop ends. A turn may bring a message
+ * from every connection, and the journal would be idle until the last one is read. Measured with 64
  * connections: 1.3 times the POST/s of batches that end with the turn.
  */
 const promptCount = 32;
@@ -39,19 +39,19 @@ interface Waiting {
   readonly bytes: number;
   readonly resolve: (results: AppendResult[]) => void;
   readonly reject: (error: unknown) => void;
-  /** It was in a batch that was refused, and makes a batch of its own. */
+  /** Its batch was refused, so it is sent alone. */
   readonly isAlone?: true;
 }
 
 /**
- * Gathers concurrent appends into one append of the journal below: group commit in front of a
- * disk, coalescing in front of a wire. What one turn of the event loop brought goes on at its end,
- * or earlier when it is enough for a batch, so a lone message is never held back and no timer is
- * needed; while two batches are in flight, the next one gathers.
+ * Gathers concurrent appends into one append: group commit in front of a disk, coalescing in front
+ * of a wire. The messages of one turn of the event loop are sent at its end, or earlier if they
+ * fill a batch. A lone message is therefore never held back, and no timer is needed. While two
+ * batches are in flight, the next one gathers.
  *
- * An append is never split between two batches, and fails only with the batch that it was sent in.
- * When the journal below refuses a batch, its appends are sent one by one, so nobody is refused for
- * what somebody else sent.
+ * An append is never split, and fails only with the batch that it was sent in. If the journal
+ * refuses a batch, its appends are sent one by one, so that no caller is refused for what another
+ * one sent.
  */
 export function withBatch(journal: Journal, options: BatchOptions): Journal {
   let queue: Waiting[] = [];
@@ -111,7 +111,8 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
     let isAnswered = () => {};
     try {
       const takesMany = journal.takesMany?.() ?? true;
-      // What waits stays together until it is known: with no service there, all of it fails at once.
+      // Until the answer is known, waiting appends stay together: without a service, all of them
+      // fail at once.
       batch = takeBatch(typeof takesMany === 'boolean' ? takesMany : await takesMany);
       isAnswered = watch();
       schedule();
@@ -128,7 +129,7 @@ export function withBatch(journal: Journal, options: BatchOptions): Journal {
     return journal.append(batch.flatMap(({ messages }) => messages));
   }
 
-  /** Counts a batch as overdue instead of in flight once it is, and until it is answered. */
+  /** Counts a batch as overdue instead of in flight once its time is over, until it is answered. */
   function watch(): () => void {
     const { overdueMs } = options;
     if (overdueMs === undefined) return () => {};

@@ -3,15 +3,15 @@ import { byteCount } from '../../message.ts';
 import type { Journal } from '../journal.ts';
 import { verbsOf } from '../verbs.ts';
 
-/** How much may be under way at a time, waiting and retrying included. */
+/** The bounds of what is in flight, including what waits and what is retried. */
 export interface QueueLimits {
   readonly queueMaxCount: number;
   readonly queueMaxBytes: number;
 }
 
 /**
- * Bounds what is under way towards a journal: an append beyond the bounds throws `overloaded` at
- * once, before anything of it is stored, rather than wait. A lone append is taken at any size.
+ * Bounds what is in flight towards a journal. An append beyond the bounds throws `overloaded` at
+ * once, before any of it is stored. With nothing else in flight, an append of any size is taken.
  */
 export function withLimit(journal: Journal, limits: QueueLimits): Journal {
   let count = 0;
@@ -29,7 +29,7 @@ export function withLimit(journal: Journal, limits: QueueLimits): Journal {
         count -= messages.length;
         bytes -= size;
       };
-      // Not an async function: its promise would be one more for each message.
+      // Not an async function, which would add a promise for each message.
       const appended = journal.append(messages);
       appended.then(release, release);
       return appended;

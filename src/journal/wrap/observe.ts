@@ -2,7 +2,7 @@ import type { Journal } from '../journal.ts';
 import type { Observer } from '../observer.ts';
 import { verbsOf } from '../verbs.ts';
 
-/** Lets an observer hear of every append that the journal has answered. */
+/** Reports every answered append to an observer. */
 export function withObserver(journal: Journal, { onAppend }: Observer): Journal {
   return {
     ...verbsOf(journal),

@@ -5,30 +5,29 @@ import type { Journal } from '../journal.ts';
 import type { Observer } from '../observer.ts';
 import { verbsOf } from '../verbs.ts';
 
-/** How often and how far apart something is tried. */
+/** How often and how far apart to try. */
 export interface RetryPace {
   /** Attempts in all, the first one included. */
   readonly attemptsMax: number;
-  /** From the failure of one attempt to the start of the next. */
+  /** The pause between the failure of one attempt and the start of the next. */
   readonly retryDelayMs: number;
-  /** Once aborted, nothing is waited for any more. */
+  /** Aborting it ends the wait for a further attempt. */
   readonly stopping?: AbortSignal;
 }
 
-/** How an action is retried. */
+/** How to retry an action. */
 export interface RetryOptions extends RetryPace {
-  /** Hears of every attempt that failed. */
+  /** Hears of every failed attempt. */
   readonly onFailedAttempt?: (error: MlogError, attempt: number) => void;
 }
 
-/** How appends are retried, and who hears of every attempt that failed. */
+/** How to retry appends, and who hears of every failed attempt. */
 export type AppendRetryOptions = RetryPace & Pick<Observer, 'onFailedAppend'>;
 
 /**
- * Tries an append again when it failed with a retryable error. That is safe because appends are
- * idempotent: a message whose first reply was lost comes back as a `duplicate`, which is success.
- * After the last attempt it throws `outcome_unknown`. Reading is not retried: whoever reads can
- * ask again without help.
+ * Repeats an append that failed with a retryable error. Appends are idempotent, so this is safe: a
+ * message whose first reply was lost comes back as a `duplicate`, which is success. After the last
+ * attempt it throws `outcome_unknown`. Reads are not retried: a reader resumes by itself.
  */
 export function withRetry(journal: Journal, options: AppendRetryOptions): Journal {
   const gate = createGate();
@@ -46,20 +45,20 @@ export function withRetry(journal: Journal, options: AppendRetryOptions): Journa
   };
 }
 
-/** Runs an idempotent action as `withRetry` runs an append. */
+/** Runs an idempotent action the way `withRetry` runs an append. */
 export function retry<T>(
   action: () => Promise<T>,
   options: RetryOptions,
   onFailedAttempt = options.onFailedAttempt,
 ): Promise<T> {
-  // What retrying needs is made when something failed: for each message it was a third of the
+  // What a retry needs is made after a failure. For each message it would take a third of the
   // facade's time.
   return action().catch((failure: unknown) =>
     retryFailed(failure, action, { ...options, ...(onFailedAttempt && { onFailedAttempt }) }),
   );
 }
 
-/** Runs an action again whose first attempt failed. */
+/** Repeats an action whose first attempt failed. */
 async function retryFailed<T>(
   firstFailure: unknown,
   action: () => Promise<T>,
@@ -80,17 +79,17 @@ async function retryFailed<T>(
       },
     });
   } catch {
-    // A process that stops hears of no attempt, the first one included.
+    // p-retry reports no attempt once the signal is aborted, not even the first one.
     if (failures.length === 0) failures.push(toMlogError(firstFailure));
-    // A refusal behind an attempt without a reply says nothing of what that one did.
+    // A refusal says nothing about an earlier attempt that got no reply.
     const isUnknown = failures.some(({ retryable }) => retryable);
     throw isUnknown ? unknownError(failures) : failures.at(-1);
   }
 }
 
 /**
- * The error for messages of which no attempt has told what became of them. Only those that were
- * sent are told as attempts to deliver them.
+ * Returns the error for messages whose outcome no attempt has told. Only attempts that sent them
+ * are counted.
  */
 function unknownError(failures: readonly MlogError[]): MlogError {
   const cause = failures.at(-1)!;

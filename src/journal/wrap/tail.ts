@@ -12,31 +12,33 @@ import { verbsOf } from '../verbs.ts';
 
 type Page = readonly Entry[];
 
-/** How much of the newest is at hand; a follower that is further behind reads by itself. */
+/** How many of the newest entries are in memory. A follower further behind reads by itself. */
 const tailMaxCount = 10_000;
 const tailMaxBytes = 4 * 1024 * 1024;
 
 /**
- * A first entry goes to the followers at once, those right behind it together, after this time:
- * each write to a follower costs about 10 µs, whatever is in it.
+ * The first new entry goes to the followers at once. The entries right after it are gathered for
+ * this long, because each write to a follower costs about 10 µs, whatever its size.
  */
 const gatherMs = 10;
 
-/** What one follows may be gone for a while, as a logging service that is started again. */
+/** How long to wait before following again, as while a logging service restarts. */
 const reconnectMs = 500;
 
 /**
- * Lets any number of followers share one `follow` of the journal below, which goes on as long as
- * there is one of them. When it breaks off, or what a follower reads for itself, as it does with a
- * service that is started again, it is taken up where it was and the followers notice nothing.
- * The observer hears why.
+ * Lets any number of followers share one `follow` of the journal, which runs while there is a
+ * follower. When it is interrupted, or when a follower's own read is, it resumes at its position,
+ * and the followers notice nothing. The observer hears of the outage.
  */
 export function withTail(
   journal: Journal,
   { onOutage = () => {} }: Pick<Observer, 'onOutage'> = {},
 ): Journal {
   const notice = createNotice();
-  /** One, unless another journal has come in the place of the one that some still wait for. */
+  /**
+   * Usually one. There are more while followers still wait for a journal that another one has
+   * replaced.
+   */
   const tails = new Set<SharedTail>();
 
   function join(asked: string | undefined): SharedTail {
@@ -103,11 +105,11 @@ function lostError(seq: number): MlogError {
   return new MlogError('data_loss', `The journal has no entries behind ${seq} any more.`);
 }
 
-/** The newest entries of a journal, from the one on that came first since somebody asked. */
+/** The newest entries of a journal, starting with the first one after a follower asked. */
 class SharedTail {
-  /** Resolves once it is known where the tail begins. */
+  /** Resolves once the start of the tail is known. */
   readonly begun: Promise<Head>;
-  /** The entries begin behind this `seq` and have no gap, so a position gives the index. */
+  /** The entries follow this `seq` without a gap, so a position gives the index. */
   after = Infinity;
   failure: MlogError | undefined;
   followers = 0;
@@ -126,7 +128,7 @@ class SharedTail {
     this.begun = this.#begin();
   }
 
-  /** Says whether the tail goes on and may be that of the journal somebody asks for. */
+  /** Says whether the tail is running and can serve followers of this journal. */
   isOf(asked: string | undefined): boolean {
     return !this.failure && !isOtherJournal(asked, this.#id);
   }
@@ -176,7 +178,7 @@ class SharedTail {
     this.#bytes += byteCount(page);
     const isTooMuch = (kept: number) => kept > tailMaxCount || this.#bytes > tailMaxBytes;
     let dropped = 0;
-    // The newest page stays whole: its followers are about to take it.
+    // The newest page stays whole, because its followers are about to take it.
     while (dropped < entries.length - page.length && isTooMuch(entries.length - dropped)) {
       this.#bytes -= byteCount([entries[dropped]!]);
       dropped += 1;
@@ -186,8 +188,9 @@ class SharedTail {
   }
 
   /**
-   * Gives what comes right behind a position that is not before the tail, if there is anything: of
-   * a long tail a part, so that a follower that stalls holds little. Costs the same at any length.
+   * Returns what follows a position within the tail, or undefined if there is nothing. It returns a
+   * part of a long tail, so that a stalled follower holds little memory. The cost does not depend
+   * on the length.
    */
   pageBehind(position: number): Page | undefined {
     return firstPart(this.#entries, position - this.after);
