@@ -9,14 +9,14 @@ import type { Entry, Message } from '../message.ts';
 
 const pageMaxCount = 1000;
 
-/** Opens a journal that lives as long as its process: for trying out, and for tests. */
+/** Opens a journal that lives as long as its process, for trials and tests. */
 export function openMemoryJournal(now: () => Date = () => new Date()): Store {
   const entries: Entry[] = [];
   const byId = new Map<string, Entry>();
   const gate = createGate();
   const ownId = randomUUID();
   let copiedFrom: string | undefined;
-  // A copy of a journal may begin later than at 1.
+  // A copy of a journal may begin after 1.
   let firstSeq = 1;
 
   const lastSeq = () => firstSeq + entries.length - 1;

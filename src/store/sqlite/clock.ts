@@ -1,23 +1,24 @@
 import { uptime } from 'node:os';
 import { toDuration } from '../../quantity.ts';
 
-/** Two clocks in milliseconds: the one on the wall can be set, the other one only goes on. */
+/** Two clocks in milliseconds: the wall clock can be set, the steady one only advances. */
 export interface Clocks {
   readonly wall: () => number;
   readonly steady: () => number;
 }
 
-/** The steady clock is that of the machine: `performance.now()` stands still while a laptop sleeps. */
+/** The steady clock is the machine's: `performance.now()` stops while a laptop sleeps. */
 const systemClocks: Clocks = { wall: () => Date.now(), steady: () => uptime() * 1_000 };
 
-/** How far the clocks may drift apart between two looks: NTP moves a clock by less. */
+/** How far the clocks may drift apart between two looks. NTP moves a clock by less. */
 const driftMaxMs = 60_000;
 const driftMinMs = 1_000;
 
 /**
- * Tells which entries are older than an age, as long as the wall clock can be trusted for it. After a
- * jump of the wall clock entries may bear times of both sides. So nothing is too old until the age
- * has passed by the steady clock: what was stored before the jump is as old by then.
+ * Tells which entries are older than an age, as long as the wall clock can be trusted. After a jump
+ * of the wall clock, entries may carry times from before and after it. Nothing counts as too old
+ * then until the age has passed on the steady clock, since every entry from before the jump is that
+ * old by then.
  */
 export class AgeClock {
   readonly #age: number;
@@ -27,7 +28,7 @@ export class AgeClock {
   #steady: number;
   #waitsUntil = 0;
 
-  /** `newestAt` is the time of the newest entry, undefined where there is none. */
+  /** `newestAt` is the time of the newest entry; undefined if there is none. */
   constructor(
     age: number,
     newestAt: number | undefined,
@@ -43,7 +44,10 @@ export class AgeClock {
     if (gap > age) this.#wait(`The newest message is ${toDuration(gap)} old by the clock`);
   }
 
-  /** The time before which entries are too old, and the present; undefined while removal waits. */
+  /**
+   * Returns the present and the time before which entries are too old; undefined while removal
+   * waits.
+   */
   look(): { readonly oldest: number; readonly now: number } | undefined {
     const [wall, steady] = [this.#clocks.wall(), this.#clocks.steady()];
     const jump = wall - this.#wall - (steady - this.#steady);

@@ -8,13 +8,13 @@ import { checkNoLoneLog, syncFile, syncFolder } from './new-file.ts';
 import { upgradeSchema } from './schema.ts';
 
 /**
- * Makes a new store under a name of its own and links it to its place only when it is whole and
- * synced. So whatever lies at the path of a store is a store: nothing there is ever "not yet".
+ * Creates a store under a name of its own, and links it to its place once it is whole and synced.
+ * Whatever is at the path of a store is therefore a whole store or a damaged one.
  */
 export async function createStoreFile(path: string): Promise<void> {
   checkNoLoneLog(path);
   await makeFolder(dirname(path));
-  // Not by the process id: in a container it is the same at every start, as a leftover's was.
+  // Not the process id: in a container it is the same at every start, so a leftover may have it.
   const draft = `${path}.${randomUUID()}.new`;
   await (await open(draft, 'wx', 0o600)).close();
   try {
@@ -24,7 +24,7 @@ export async function createStoreFile(path: string): Promise<void> {
     await syncFile(draft);
     await placeFile(draft, path);
   } catch (error) {
-    // Another process was quicker, and has cleared this draft away with the leftovers.
+    // Another process was faster and removed this draft as a leftover.
     if (!existsSync(path)) throw error;
   } finally {
     await rm(draft, { force: true });
@@ -32,19 +32,19 @@ export async function createStoreFile(path: string): Promise<void> {
   await syncFolder(dirname(path));
 }
 
-/** Gives a finished draft its name, never over a file that is there. */
+/** Gives a finished draft its name, without replacing a file. */
 async function placeFile(draft: string, path: string): Promise<void> {
   try {
     await link(draft, path);
   } catch (error) {
-    // Another process was quicker; which of the two owns the store is decided by its lock.
+    // Another process was faster. The lock decides which of the two owns the store.
     if (hasErrno(error, 'EEXIST')) return;
-    // A file system without hard links says so in many ways: EPERM, ENOTSUP, ENOSYS, EACCES, EIO.
+    // File systems without hard links report EPERM, ENOTSUP, ENOSYS, EACCES or EIO.
     await copyToNew(draft, path);
   }
 }
 
-/** Not by `rename`: it would replace a store that another process has made just now. */
+/** Not by `rename`, which would replace a store that another process has just created. */
 async function copyToNew(draft: string, path: string): Promise<void> {
   try {
     await copyFile(draft, path, constants.COPYFILE_EXCL);
@@ -55,21 +55,23 @@ async function copyToNew(draft: string, path: string): Promise<void> {
   await syncFile(path);
 }
 
-/** The end of a draft's name: a random id, or the process id that older ones have. */
+/** The end of a draft's name: a random id, or a process id in drafts of older versions. */
 const draftEnd = /^\.(?:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\d+)\.new(?:-journal)?$/;
 
-/** Removes the drafts of first starts that were killed; for the owner of the store alone. */
+/**
+ * Removes the drafts that killed first starts left behind. Only the owner of the store may do this.
+ */
 export async function removeDrafts(path: string): Promise<void> {
   const folder = dirname(path);
   const name = basename(path);
   for (const file of await readdir(folder)) {
     if (!file.startsWith(name) || !draftEnd.test(file.slice(name.length))) continue;
-    // One that cannot be removed harms nobody.
+    // A leftover that cannot be removed is harmless.
     await rm(join(folder, file), { force: true }).catch(() => {});
   }
 }
 
-/** Makes a folder for its owner alone, and syncs each folder that got a new name in it. */
+/** Creates a folder that only its owner can enter, and syncs each folder that got a new name. */
 async function makeFolder(path: string): Promise<void> {
   const firstMade = await mkdir(path, { recursive: true, mode: 0o700 });
   if (firstMade === undefined) return;

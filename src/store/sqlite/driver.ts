@@ -5,14 +5,14 @@ import type { DatabaseSync, DatabaseSyncInstance } from '@photostructure/sqlite'
 export type Database = DatabaseSyncInstance;
 
 /**
- * Opens a SQLite file with Node's own `node:sqlite` where this Node has it, else with
- * @photostructure/sqlite, which brings the same interface and its own SQLite.
+ * Opens a SQLite file with `node:sqlite` if this Node has it, otherwise with
+ * @photostructure/sqlite, which has the same interface and its own build of SQLite.
  */
 export async function openDatabase(
   path: string,
   options: { readonly readOnly?: boolean; readonly defensive?: boolean } = {},
 ): Promise<Database> {
-  // Node 21 and 22.0 to 22.2 do not have the function.
+  // Node 21 and 22.0 to 22.2 lack the function.
   const builtin: unknown = process.getBuiltinModule?.('node:sqlite');
   const driver = (builtin ?? (await import('@photostructure/sqlite'))) as {
     DatabaseSync: typeof DatabaseSync;
@@ -21,20 +21,20 @@ export async function openDatabase(
 }
 
 /**
- * Opens a file as it is on its disk, without its log and without a lock; no file is made beside it.
- * Only for a file that this process has not open: closing it would drop this process's lock.
+ * Opens a file as it is on disk, without its log and without a lock, and creates no file beside it.
+ * This process must not have the file open: closing it here would drop the lock.
  */
 export async function openImmutable(path: string): Promise<Database> {
   const url = `${pathToFileURL(path).href}?immutable=1`;
   const database = await openDatabase(url, { readOnly: true, defensive: false });
-  // Takes a file that is shorter than it says, as it is while its log is being merged.
+  // Accepts a file that is shorter than its header says, as during the merge of its log.
   database.exec('PRAGMA writable_schema = ON');
   return database;
 }
 
 /**
- * Asks for one text without a prepared statement: one of the drivers ends those with the thread, and
- * until then a closed connection would keep its lock and its files.
+ * Queries one text without a prepared statement. One of the drivers finalizes those only when the
+ * thread ends, and until then a closed connection would keep its lock and its files.
  */
 export function askOnce(database: Database, query: string): string {
   let answer = '';
@@ -46,12 +46,12 @@ export function askOnce(database: Database, query: string): string {
   return answer;
 }
 
-/** Ends a transaction that has failed. */
+/** Rolls back a failed transaction. */
 export function rollBack(database: Database): void {
   try {
     database.exec('ROLLBACK');
   } catch {
-    // The error that led here has ended the transaction by itself.
+    // The error that led here has ended the transaction already.
   }
 }
 
@@ -67,7 +67,7 @@ export const resultCodes = {
   notADatabase: 26,
 } as const;
 
-/** Gives the primary result code of an error thrown by the driver, undefined for other errors. */
+/** Returns the primary result code of an error from the driver; undefined for other errors. */
 export function resultCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;

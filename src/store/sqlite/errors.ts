@@ -8,7 +8,7 @@ const accessHint =
 
 const fullHint = 'Free some space on its disk, then run the same command again.';
 
-/** Says what kept a store from being opened, and what to do. */
+/** Returns the error that says why a store could not be opened, and what to do. */
 export function toOpenError(error: unknown, path: string): MlogError {
   if (error instanceof MlogError) return error;
   const code = resultCode(error);
@@ -16,7 +16,7 @@ export function toOpenError(error: unknown, path: string): MlogError {
   if (code === resultCodes.notADatabase) {
     return damagedError(path, 'it is not a SQLite file', error);
   }
-  // The general code is that of a header that SQLite knows and does not understand.
+  // SQLite reports its general error code for a header that it recognizes but cannot handle.
   if (code === resultCodes.corrupt || code === resultCodes.error) {
     return damagedError(path, 'its content does not fit together', error);
   }
@@ -27,7 +27,7 @@ export function toOpenError(error: unknown, path: string): MlogError {
   });
 }
 
-/** Says that another process has a store open. */
+/** Returns the error for a store that another process has open. */
 export function busyError(path: string, cause?: unknown): MlogError {
   return new MlogError('failed_precondition', `The store ${path} is in use by another process.`, {
     hint: 'Stop that one, or give this one a --store of its own.',
@@ -35,7 +35,9 @@ export function busyError(path: string, cause?: unknown): MlogError {
   });
 }
 
-/** Says that the log beside a store was written for another file, or for this one at another time. */
+/**
+ * Returns the error for a log that was written for another file, or for another state of this file.
+ */
 export function staleLogError(path: string): MlogError {
   return new MlogError(
     'failed_precondition',
@@ -48,7 +50,7 @@ export function staleLogError(path: string): MlogError {
   );
 }
 
-/** Says that a store needs its log, and that the log may lie beside another name of the file. */
+/** Returns the error for a store whose log may be beside another name of the file. */
 export function linkedError(path: string): MlogError {
   return new MlogError(
     'failed_precondition',
@@ -59,7 +61,7 @@ export function linkedError(path: string): MlogError {
   );
 }
 
-/** Says why a store could not be looked at; it need not be damaged. */
+/** Returns the error for a store that could not be inspected. It need not be damaged. */
 export function unreadableError(error: unknown, path: string): MlogError {
   return new MlogError(
     'failed_precondition',
@@ -83,7 +85,7 @@ function isAccessError(error: unknown): boolean {
   return hasErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG');
 }
 
-/** Says that what lies in the place of a store is none that can be used. */
+/** Returns the error for a file that is at the path of a store and cannot be used as one. */
 export function damagedError(path: string, what: string, cause?: unknown): MlogError {
   return new MlogError('failed_precondition', `The store ${path} is damaged or foreign: ${what}.`, {
     hint: 'It was left as it is. Put a good copy in its place, or give --store another path.',
@@ -91,7 +93,7 @@ export function damagedError(path: string, what: string, cause?: unknown): MlogE
   });
 }
 
-/** Says that a store is of another mlog. */
+/** Returns the error for a store that another version of mlog wrote. */
 export function formatError(path: string, version: number | string): MlogError {
   return new MlogError(
     'failed_precondition',

@@ -13,24 +13,24 @@ import { damagedError, formatError, linkedError, staleLogError } from './errors.
 import { belongs } from './log.ts';
 import { applicationId, readState, schemaVersion, versionOf, type State } from './schema.ts';
 
-/** What lies at the path of a store, seen before SQLite may change anything there. */
+/** What is at the path of a store, seen before SQLite may change anything there. */
 export interface Inspection {
   readonly hasLog: boolean;
-  /** The token that the file bears, without its log. */
+  /** The token in the file, read without its log. */
   readonly fileToken: string;
-  /** What the store tells of itself, together with its log. */
+  /** The state of the store, read together with its log. */
   readonly state: State;
 }
 
 /**
- * Looks at a store without changing it: whether it is one, and whether the log beside it belongs to
- * it. Throws `failed_precondition` where not.
+ * Inspects a store without changing it: is it a store, and does the log beside it belong to it?
+ * Throws `failed_precondition` if not.
  */
 export async function inspectStore(path: string): Promise<Inspection> {
   const hasLog = isLogThere(path);
   await checkPresence(path, hasLog);
-  // First with the lock: where a service has the store open, the file alone changes while it is read.
-  // A connection that writes would merge the log.
+  // With the lock first: while a service has the store open, the file alone changes during the
+  // read. A connection that writes would merge the log.
   const together = hasLog
     ? await look(
         () => openDatabase(path, { readOnly: true }),
@@ -39,35 +39,37 @@ export async function inspectStore(path: string): Promise<Inspection> {
     : undefined;
   const alone = await look(
     () => openImmutable(path),
-    // What a merge has left half-done fits together with its log only.
+    // A half-finished merge is consistent only together with its log.
     (found) => (together ? readState(found) : readWhole(found, path)),
   );
   const state = together ?? alone;
   if (!belongs(alone, state)) throw staleLogError(path);
-  // Its log lies beside the name that the store was last opened by.
+  // The log is beside the name under which the store was last opened.
   if (!hasLog && state.needs_log === 1 && statSync(path).nlink > 1) throw linkedError(path);
   return { hasLog, fileToken: alone.log, state };
 }
 
-/** Says whether there is a log; SQLite makes an empty one in the place of one that was removed. */
+/** Says whether there is a log. SQLite creates an empty one in place of one that was removed. */
 export function isLogThere(path: string): boolean {
   return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
-/** Says what is missing of a store, by what it tells of itself; undefined where nothing is. */
+/** Says what a store misses, going by its state; undefined if nothing is missing. */
 export function findLostLog(path: string, { hasLog, state }: Inspection): string | undefined {
   if (hasLog || state.needs_log === 0) return undefined;
   return `The store ${path} was not closed, and its -wal file is gone or empty; messages may be with it.`;
 }
 
-/** Reads what a store tells of itself; throws where it is none, or its entries cannot be found. */
+/** Reads the state of a store. Throws if it is no store or its entries cannot be found. */
 function readWhole(database: Database, path: string): State {
   checkFormat(path, applicationId, versionOf(database));
   askOnce(database, 'SELECT (SELECT min(seq) FROM entry) + (SELECT max(seq) FROM entry)');
   return readState(database);
 }
 
-/** Takes the lock, as a service does; throws where it is taken. What else is wrong is told later. */
+/**
+ * Takes the lock like a service does, and throws if it is taken. Other faults are reported later.
+ */
 async function checkFree(path: string): Promise<void> {
   try {
     await look(
@@ -102,14 +104,14 @@ async function checkPresence(path: string, hasLog: boolean): Promise<void> {
     });
   }
   if (found.size === 0) throw damagedError(path, 'it is empty');
-  // By another of its names a service may have it open, and then the file alone does not fit together.
+  // A service may have it open under another name, and then the file alone is not consistent.
   if (!hasLog && found.nlink > 1) await checkFree(path);
   await checkHeader(path, hasLog ? undefined : found.size);
 }
 
 /**
- * Reads in the header of a SQLite file (https://sqlite.org/fileformat.html) whose it is, before
- * SQLite opens it: closing it, SQLite would merge a foreign file's log into it.
+ * Reads from the header of a SQLite file (https://sqlite.org/fileformat.html) whose file it is,
+ * before SQLite opens it: on closing it, SQLite would merge the log of a foreign file.
  */
 async function checkHeader(path: string, fileBytes: number | undefined): Promise<void> {
   const handle = await open(path);
@@ -123,18 +125,19 @@ async function checkHeader(path: string, fileBytes: number | undefined): Promise
     throw damagedError(path, 'it is not a SQLite file');
   }
   checkFormat(path, header.readUInt32BE(68), header.readUInt32BE(60));
-  // SQLite would read it, and refuse to write to it.
+  // SQLite would read such a file and refuse to write to it.
   const versions = [header[18]!, header[19]!];
   if (!versions.every((version) => version === 1 || version === 2)) {
     throw damagedError(path, 'its header is damaged');
   }
-  // Without a log the header tells the size: SQLite would read what there is, and then refuse to write.
+  // Without a log the header tells the size. SQLite would read a shorter file and then refuse to
+  // write.
   if (fileBytes !== undefined && header.readUInt32BE(28) * pageBytesOf(header) > fileBytes) {
     throw damagedError(path, 'it is shorter than its header says');
   }
 }
 
-/** The size of a page; the largest one does not fit two bytes and is written as 1. */
+/** The page size. The largest one does not fit two bytes and is stored as 1. */
 function pageBytesOf(header: Buffer): number {
   const told = header.readUInt16BE(16);
   return told === 1 ? 65_536 : told;

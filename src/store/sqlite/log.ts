@@ -3,25 +3,24 @@ import { resultCode, resultCodes, rollBack, type Database } from './driver.ts';
 import { schemaVersion, type State } from './schema.ts';
 
 /**
- * The write-ahead log of an open store, which is bound to its file: SQLite itself reads whatever lies
- * at the path of the log, a foreign or older one too. Each log has a random token, and `restart` and
- * `close` move it in three steps, so that after a crash between any two of them `belongs` still holds:
+ * The write-ahead log of an open store, bound to its file. SQLite itself reads whatever is at the
+ * path of the log, including a foreign or older one. Each log therefore has a random token.
+ * `restart` and `close` replace the log in three steps, so that `belongs` holds after a crash
+ * between any two of them:
  *
- * 1. The old log says which log comes next, and which token the file bears until it is merged.
- * 2. The old log is merged: the file bears the token of the next log, and says that it needs it.
- * 3. The new log begins with its own token, and with the answer that the file does not need it.
+ * 1. The old log records which log comes next, and which token the file has until the merge.
+ * 2. The old log is merged: the file has the token of the next log and says that it needs it.
+ * 3. The new log begins with its own token, and with the note that the file does not need it.
  *
- * The row that all this stands in keeps its size, and so its place within one sector: a power cut in
- * the middle of a merge leaves the old one or the new one.
- *
- * So a file that is read without its log tells that messages may be missing, and whoever merges the
- * log in SQLite's own way merges the answer as well.
+ * The row with this state keeps its size and so stays within one sector: a power cut during a merge
+ * leaves the old state or the new one. A file that is read without its log therefore tells that
+ * messages may be missing, and a merge by any SQLite tool merges the note as well.
  */
 export class StoreLog {
   readonly #database: Database;
-  /** The token that the file bears. */
+  /** The token in the file. */
   #fileToken: string;
-  /** The token of the next log, as long as merging the last one has not succeeded. */
+  /** The token of the next log, while the merge of the last one has not succeeded. */
   #next: string | undefined;
   #isBegun = false;
 
@@ -30,14 +29,14 @@ export class StoreLog {
     this.#fileToken = fileToken;
   }
 
-  /** Has to come before a write: begins the log where the disk was too full for it until now. */
+  /** Must precede a write: begins the log if the disk was too full for it before. */
   begin(): void {
     if (!this.#isBegun) this.restart();
   }
 
   /**
-   * Merges the log into the file, and begins it anew. Where that fails, the log goes on as it was; the
-   * next write tries again where it cannot.
+   * Merges the log into the file and begins it anew. If that fails, the log continues as it was,
+   * and the next write tries again.
    */
   restart(): void {
     const wasBegun = this.#isBegun;
@@ -45,7 +44,7 @@ export class StoreLog {
     try {
       this.#merge();
     } catch (error) {
-      // So that whoever closes the file then merges the answer, too.
+      // Whoever closes the file then merges the note as well.
       this.#isBegun = unlessFull(() => this.#answer('needs_log = 0')) && wasBegun;
       throw error;
     }
@@ -64,7 +63,10 @@ export class StoreLog {
     this.#next = undefined;
   }
 
-  /** Says in the log that the file does not need it; once more where the disk failed only once. */
+  /**
+   * Notes in the log that the file does not need it. Tries twice, in case the disk failed only
+   * once.
+   */
   #answer(change: string): void {
     try {
       this.#tell(change);
@@ -73,7 +75,10 @@ export class StoreLog {
     }
   }
 
-  /** Writes the version, too, so that each log has the page with the schema that it was written by. */
+  /**
+   * Writes the version as well, so that each log has the page with the schema that it was written
+   * by.
+   */
   #tell(change: string, ...values: string[]): void {
     this.#database.exec('BEGIN IMMEDIATE');
     try {
@@ -86,10 +91,10 @@ export class StoreLog {
     }
   }
 
-  /** Closes the store; the log is then part of the file, and gone, unless the disk is full. */
+  /** Closes the store. The log becomes part of the file and is removed, unless the disk is full. */
   close(): void {
     unlessFull(() => {
-      // Tells a file that was closed from a log that is put beside it later.
+      // Distinguishes a closed file from one beside which a log is put later.
       if (this.#next !== undefined) this.#tell('needs_log = 0');
       else this.#tell('needs_log = 0, log = ?, log_before = ?', randomUUID(), this.#fileToken);
     });
@@ -98,15 +103,15 @@ export class StoreLog {
 }
 
 /**
- * Says whether a log was written for a file as it is: by what the file tells of itself alone, and what
- * it tells together with the log. A file of schema 1 has no token, and its log may have one already.
+ * Says whether a log was written for this state of the file, given the state that the file has
+ * alone and together with the log. A file of schema 1 has no token, while its log may have one.
  */
 export function belongs(alone: State, together: State): boolean {
   const isSameJournal = alone.journal === together.journal || alone.journal === '';
   return isSameJournal && [together.log, together.log_before].includes(alone.log);
 }
 
-/** Does what can wait until the disk has space; gives whether it was done. */
+/** Runs an action that can wait until the disk has space. Says whether it ran. */
 export function unlessFull(action: () => void): boolean {
   try {
     action();

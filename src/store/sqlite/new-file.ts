@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { MlogError } from '../../errors.ts';
 
-// What a new file in the place of a store needs. It stands apart from what needs SQLite, which only the
+// What a new file in the place of a store needs. It is apart from what needs SQLite, which only the
 // thread of the store loads.
 
-/** Throws `failed_precondition` where a log lies at a path at which there is to be a new store. */
+/** Throws `failed_precondition` if a log is at the path of a store that is to be created. */
 export function checkNoLoneLog(path: string): void {
   if (!existsSync(`${path}-wal`)) return;
   throw new MlogError('failed_precondition', `The store ${path} is gone, its -wal file is not.`, {
@@ -25,6 +25,6 @@ export async function syncFile(path: string, flags = 'r+'): Promise<void> {
 
 /** Syncs the names in a folder to its disk. */
 export async function syncFolder(path: string): Promise<void> {
-  // Windows opens no folder, and keeps the names in it without being asked.
+  // Windows cannot open folders, and keeps their names durable by itself.
   if (process.platform !== 'win32') await syncFile(path, 'r');
 }

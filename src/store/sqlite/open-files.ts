@@ -2,16 +2,16 @@ import { existsSync, fstatSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MlogError } from '../../errors.ts';
 
-/** What makes a file the same one, whatever its name. */
+/** What identifies a file, whatever its name. */
 interface Identity {
   readonly dev: bigint;
   readonly ino: bigint;
 }
 
-/** No file system has a coarser clock than FAT, which counts in steps of 2 s. Most have 1 to 10 ms. */
+/** The coarsest clock of a file system is that of FAT, with steps of 2 s. Most have 1 to 10 ms. */
 const tickMaxMs = 2_000;
 
-/** The file of an open store, or its log, is no more at its path: nothing can be kept any longer. */
+/** The file of an open store or its log is no longer at its path, so nothing more can be stored. */
 export class LostFileError extends MlogError {
   constructor(message: string, hint: string) {
     super('unavailable', message, { hint });
@@ -19,16 +19,16 @@ export class LostFileError extends MlogError {
 }
 
 /**
- * The file of an open store and its log, as they were when it was opened. SQLite goes on writing to
- * files that were removed or replaced, and what it writes there is lost with the process.
+ * The file of an open store and its log, as they were when it was opened. SQLite keeps writing to
+ * files that were removed or replaced, and those writes are lost with the process.
  */
 export class OpenFiles {
   readonly #path: string;
   readonly #file: Identity;
   readonly #log: Identity;
-  /** Node closes it with the thread. Undefined where the system opens no folders. */
+  /** Node closes it with the thread. Undefined on systems that cannot open folders. */
   readonly #folder: number | undefined;
-  /** When the names in the folder last changed, as far as they were looked at. */
+  /** When the names in the folder last changed, as of the last look. */
   #changedAt: bigint | undefined;
 
   constructor(path: string) {
@@ -39,22 +39,22 @@ export class OpenFiles {
   }
 
   /**
-   * Checks as `check` does, if a name in the folder has changed since the last time. Before each
-   * acknowledgement a look at both paths took 34 µs, since a sync leaves nothing of them in the
-   * processor's caches, and this one takes 9.
+   * Checks like `check` if a name in the folder has changed since the last time. Before each
+   * acknowledgement, looking at both paths took 34 µs, because a sync evicts them from the
+   * processor's caches; this takes 9 µs.
    */
   checkAfterChange(): void {
     if (this.#folder === undefined) return this.check();
     const { ctimeNs } = fstatSync(this.#folder, statOptions);
     if (ctimeNs === this.#changedAt) return;
     this.check();
-    // Another change within the same tick would leave the time as it is.
+    // Another change within the same tick would not change the time.
     if (Date.now() - Number(ctimeNs / 1_000_000n) > tickMaxMs) this.#changedAt = ctimeNs;
   }
 
   /**
-   * Throws `LostFileError` where a path leads to another file now, or to none. Never opens a file:
-   * closing it again would drop the lock that SQLite has on it.
+   * Throws `LostFileError` if a path now leads to another file, or to none. It never opens a file,
+   * because closing it would drop the lock of SQLite.
    */
   check(): void {
     const path = this.#path;
@@ -77,14 +77,14 @@ export class OpenFiles {
     return isAt(this.#path, this.#file);
   }
 
-  /** Moves what took the place of the log out of the way: SQLite removes it when it merges the log. */
+  /** Moves aside the file that replaced the log: SQLite would remove it when it merges the log. */
   putAsideOtherLog(): void {
     const log = `${this.#path}-wal`;
     if (existsSync(log) && !isAt(log, this.#log)) renameSync(log, `${log}.replaced`);
   }
 }
 
-/** In numbers of their own type: those of some file systems are too large for the usual one. */
+/** As bigint: the numbers of some file systems are too large for a double. */
 const statOptions = { bigint: true, throwIfNoEntry: false } as const;
 
 function isAt(path: string, { dev, ino }: Identity): boolean {

@@ -16,14 +16,14 @@ export interface Row {
   readonly sum: number;
 }
 
-/** The checksum of an entry: SQLite has none of its own, and cannot see a flipped bit in a text. */
+/** Returns the checksum of an entry. SQLite has none and cannot detect a flipped bit in a text. */
 export function sumOf(seq: number, id: Uint8Array | string, txt: Uint8Array | string): number {
   return crc32(txt, crc32(id, seq % 2 ** 32));
 }
 
 const pageQuery = 'SELECT * FROM entry WHERE seq > ? ORDER BY seq LIMIT ?';
 
-/** The entries of an open store, a page at a time, each checked for what it was when it came. */
+/** The entries of an open store, read page by page, with the checksum of each verified. */
 export class SqlitePages {
   readonly #rows;
   readonly #bytes;
@@ -31,7 +31,7 @@ export class SqlitePages {
 
   constructor(database: Database) {
     this.#rows = database.prepare(pageQuery);
-    // Of the table itself: of a subquery SQLite would load every text to tell its length.
+    // Of the table itself: in a subquery, SQLite would load every text to tell its length.
     this.#bytes = database.prepare(
       'SELECT sum(length(txt)) AS bytes FROM entry WHERE seq > ? AND seq <= ?',
     );
@@ -44,8 +44,8 @@ export class SqlitePages {
   }
 
   /**
-   * Reads at most `limit` entries, ended early by count or, but for the first one, by bytes. Throws
-   * `data_loss` where the next entry is not the one right behind `after`, or not what it was.
+   * Reads at most `limit` entries, ended early by count or, after the first entry, by bytes. Throws
+   * `data_loss` if the next entry does not follow `after` or fails its checksum.
    */
   read(after: number, limit: number, maxBytes = pageMaxBytes): PackedEntries {
     const count = Math.min(limit, pageMaxCount);
@@ -53,9 +53,9 @@ export class SqlitePages {
   }
 
   /**
-   * Reads a page as columns of JSON that SQLite makes: what the driver does for each row takes
-   * longer than all the rest. Measured: 0.8 µs an entry, one by one 2.9 µs. Gives undefined where
-   * the page is too large or not whole.
+   * Reads a page as columns of JSON that SQLite makes, because the driver's work for each row takes
+   * longer than everything else. Measured: 0.8 µs per entry, 2.9 µs row by row. Returns undefined
+   * if the page is too large or not whole.
    */
   #readTogether(after: number, count: number, maxBytes: number): PackedEntries | undefined {
     try {
@@ -76,7 +76,7 @@ export class SqlitePages {
       );
       return isWhole ? packed : undefined;
     } catch {
-      // Read one by one it shows what is wrong, and where.
+      // Reading row by row shows what is wrong, and where.
       return undefined;
     }
   }
@@ -87,9 +87,9 @@ export class SqlitePages {
     let expected = after + 1;
     const rows = this.#rows.iterate(after, count);
     for (const row of rows as IterableIterator<Row>) {
-      // A page in a wrong place repeats entries or leaves some out; each is whole by itself.
+      // A page in the wrong place repeats or omits entries, although each of them is whole.
       if (row.seq !== expected || sumOf(row.seq, row.id, row.txt) !== row.sum) {
-        // What is damaged ends the page before it: all that is whole can be read.
+        // A damaged entry ends the page before it, so that everything whole can be read.
         if (packed.seqs.length > 0) break;
         throw damagedError(expected);
       }

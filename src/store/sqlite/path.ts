@@ -2,8 +2,8 @@ import { readlink, realpath } from 'node:fs/promises';
 import { hasErrno, MlogError } from '../../errors.ts';
 
 /**
- * Follows the links to a store: SQLite keeps the log beside the file itself, not beside a link to
- * it. A path where nothing is yet stays as it is.
+ * Resolves the links to a store, because SQLite keeps the log beside the file, not beside a link. A
+ * path with nothing there stays as it is.
  */
 export async function realPathOf(path: string): Promise<string> {
   try {

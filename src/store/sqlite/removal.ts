@@ -6,16 +6,16 @@ export interface Age {
   readonly now: number;
 }
 
-/** What one step of retention did. */
+/** The outcome of one step of retention. */
 export interface Swept {
-  /** There is more to remove, of what was announced. */
+  /** More of what was announced remains to be removed. */
   readonly hasMore: boolean;
   readonly removed: Removed | undefined;
-  /** The time of the newest entry, undefined where there is none. */
+  /** The time of the newest entry; undefined if there is none. */
   readonly newestAt: number | undefined;
 }
 
-/** Entries that were removed, and which limit they were beyond. */
+/** Removed entries, and the limit that they exceeded. */
 export interface Removed {
   readonly firstSeq: number;
   readonly lastSeq: number;
@@ -24,21 +24,24 @@ export interface Removed {
 
 /** Which entries a store keeps. */
 export interface Retention {
-  /** The newest so many. */
+  /** This many of the newest entries. */
   readonly messages: number;
-  /** Those of the time `oldest` or later; undefined keeps those of any age. */
+  /** Entries of the time `oldest` or later; undefined keeps entries of any age. */
   readonly age: Age | undefined;
-  /** And those from this `seq` on, for somebody is reading them. */
+  /** Entries from this `seq` on, because a reader has not reached them. */
   readonly heldFrom: number;
 }
 
-/** So many removals hold up appends for some milliseconds at the most. */
+/** This many removals delay an append by a few milliseconds at most. */
 const removeMaxCount = 1_000;
 
-/** So many entries are looked at in one sweep: each for itself, for their times may be in disorder. */
+/**
+ * Entries examined in one sweep. Each is examined by itself, because their times may be out of
+ * order.
+ */
 const lookMaxCount = 50_000;
 
-/** Which entries of an open store are to go: first announced, then removed. */
+/** Removes the oldest entries of an open store: it announces them first, then removes them. */
 export class Removal {
   readonly #removeBefore;
   readonly #firstYoung;
@@ -47,7 +50,7 @@ export class Removal {
   #firstSeq: number;
   #keptFrom: number;
   #reason: Removed['reason'] = 'count';
-  /** Where the next look begins, when all entries of the one before were of the future. */
+  /** Where the next look begins, if all entries of the last look were in the future. */
   #lookFrom = 0;
 
   constructor(database: Database, firstSeq: number) {
@@ -67,17 +70,17 @@ export class Removal {
     return this.#firstSeq;
   }
 
-  /** Entries from here on are kept; those before are removed by the next sweep or later. */
+  /** Entries from here on are kept. Those before are removed by the next sweep or a later one. */
   get keptFrom(): number {
     return this.#keptFrom;
   }
 
-  /** Begins anew at an entry, as an empty store does that becomes a copy. */
+  /** Restarts at an entry, when an empty store becomes a copy. */
   beginAt(seq: number): void {
     this.#firstSeq = this.#keptFrom = seq;
   }
 
-  /** Where the next removal ends: of what was announced some, and nothing from `heldFrom` on. */
+  /** Returns where the next removal ends: within what was announced, and before `heldFrom`. */
   nextEnd(heldFrom: number): { readonly until: number; readonly hasMore: boolean } {
     const end = Math.min(this.#keptFrom, heldFrom);
     const until = Math.min(end, this.#firstSeq + removeMaxCount);
@@ -96,7 +99,9 @@ export class Removal {
     this.#firstSeq = until;
   }
 
-  /** Announces what goes next; the newest entry stays, for it holds the place of the next one. */
+  /**
+   * Announces what is removed next. The newest entry stays, since the next `seq` follows from it.
+   */
   announce(lastSeq: number, { messages, age }: Pick<Retention, 'messages' | 'age'>): void {
     const byCount = lastSeq - messages + 1;
     const byAge = age ? this.#findYoung(lastSeq, age) : 0;
@@ -107,9 +112,9 @@ export class Removal {
   }
 
   /**
-   * Finds where the entries that are too old end. They go in their order, up to the first one that is
-   * not too old, so none goes before one that was stored earlier. An entry of the future, by a clock
-   * that was wrong, goes with the next one that is too old.
+   * Returns the first entry that is not too old. Entries are removed in order, up to that one, so
+   * none is removed before an earlier one. An entry from the future, stored while the clock was
+   * wrong, is removed with the next entry that is too old.
    */
   #findYoung(lastSeq: number, { oldest, now }: Age): number {
     const from = Math.max(this.#keptFrom, this.#lookFrom);
@@ -120,7 +125,7 @@ export class Removal {
     return old ? old.seq + 1 : this.#keptFrom;
   }
 
-  /** The time of an entry, undefined where it is not there. */
+  /** The time of an entry; undefined if it is gone. */
   timeOf(seq: number): number | undefined {
     return (this.#time.get(seq) as { at: number } | undefined)?.at;
   }

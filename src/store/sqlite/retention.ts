@@ -6,16 +6,19 @@ import type { Call } from './wire.ts';
 
 const everyMs = 1_000;
 
-/** A reader that has not come to its end by then may be overtaken: entries have to go some time. */
+/**
+ * A reader that takes longer than this may be overtaken, because entries must be removed
+ * eventually.
+ */
 const readerHoldMs = 60_000;
 
-/** Where somebody reads. */
+/** The position of a read in progress. */
 interface Reader {
   after: number;
   readonly since: number;
 }
 
-/** The readers that are under way, whose entries are not removed before they have them. */
+/** The reads in progress, whose entries are not removed until they have passed. */
 export class Readers {
   readonly #readers = new Set<Reader>();
 
@@ -33,7 +36,7 @@ export class Readers {
     this.#readers.delete(reader);
   }
 
-  /** The first entry that one of them has not got yet. */
+  /** Returns the first entry that some read has not reached. */
   heldFrom(): number {
     const now = performance.now();
     let heldFrom = Number.MAX_SAFE_INTEGER;
@@ -45,8 +48,8 @@ export class Readers {
 }
 
 /**
- * Removes what is too old or too much, a little at a time, from now on, and says so. What the age of
- * entries is measured by can be wrong; see `AgeClock`.
+ * Removes what is too old or too much, a little at a time, and reports it. The clock that measures
+ * the age can be wrong; see `AgeClock`.
  */
 export function startRetention(
   thread: { call<Result>(call: Call): Promise<Result> },
@@ -88,7 +91,7 @@ export function startRetention(
   async function sweep(): Promise<void> {
     if (isRunning) return;
     isRunning = true;
-    // A full disk: next time again. Of what is worse the store tells by itself.
+    // A full disk is tried again next time. The store reports anything worse by itself.
     const removed: Removed[] = [];
     await removeSome(removed).catch(() => {});
     const [first, last] = [removed.at(0), removed.at(-1)];
@@ -99,7 +102,7 @@ export function startRetention(
   return setInterval(sweep, everyMs).unref();
 }
 
-/** Says in words which messages are kept; undefined where all are. */
+/** Says in words which messages are kept; undefined if all are. */
 export function toKeeps({ retainMessages, retainAge }: StoreOptions): string | undefined {
   if (!retainMessages && !retainAge) return undefined;
   const messages = retainMessages ? `the newest ${retainMessages} messages` : 'messages';

@@ -5,14 +5,14 @@ import { askOnce, type Database } from './driver.ts';
 export const applicationId = 0x6d6c6f67;
 
 /**
- * The statements that lead from each version of the schema to the next one. To change the schema, add
- * a step: a new store takes all of them, an older one takes the missing ones at its next start. Keep a
- * store of the version before under `test/store`. A step may only add: until the write-ahead log is
+ * The statements that lead from each version of the schema to the next. To change the schema, add a
+ * step: a new store runs all of them, an older one runs the missing ones at its next start. Keep a
+ * store of the previous version under `test/store`. A step may only add, because until the log is
  * merged, the file may hold the new schema beside rows of the old one.
  *
- * 1. Ids and texts are BLOBs, not TEXT: a text may hold NUL, at which some drivers cut a TEXT value,
- *    and two ids that differ only behind a NUL would become one. The view shows them as text.
- * 2. The journal has an id, and the file and its log are bound to each other; see `sqlite-log.ts`.
+ * 1. Ids and texts are BLOBs, not TEXT. A text may hold NUL, where some drivers cut a TEXT value,
+ *   so that two ids that differ only after a NUL would become one. The view shows them as text.
+ * 2. The journal has an id, and the file and its log are bound to each other; see `log.ts`.
  */
 const steps = [
   `CREATE TABLE entry (
@@ -35,11 +35,11 @@ const steps = [
    ALTER TABLE state ADD COLUMN log_before TEXT NOT NULL DEFAULT '';`,
 ];
 
-/** The version of the schema that this mlog writes; it also takes older ones, and no newer one. */
+/** The schema version that this mlog writes. It opens older ones, and refuses newer ones. */
 export const schemaVersion = steps.length;
 
 /**
- * Brings an empty file or an older store to the current schema, in one transaction: a crash leaves
+ * Brings an empty file or an older store to the current schema in one transaction: a crash leaves
  * the old version or the new one.
  */
 export function upgradeSchema(database: Database): void {
@@ -55,26 +55,26 @@ export function upgradeSchema(database: Database): void {
   database.exec('COMMIT');
 }
 
-/** The version of the schema of an open store; 0 of an empty file. */
+/** Returns the schema version of an open store; 0 for an empty file. */
 export function versionOf(database: Database): number {
   return Number(askOnce(database, 'SELECT user_version FROM pragma_user_version'));
 }
 
-/** What a store tells of itself; the table `state` has one row. */
+/** The state of a store. The table `state` has one row. */
 export interface State {
-  /** 1 in a file that has lost messages where its log is missing; see `sqlite-log.ts`. */
+  /** 1 if the file has lost messages should its log be missing; see `log.ts`. */
   readonly needs_log: number;
   /** The id of the journal; empty in a store of version 1. */
   readonly journal: string;
-  /** The id of the journal that this store is a copy of; empty where none was recorded. */
+  /** The id of the journal that this store is a copy of; empty if none was recorded. */
   readonly original: string;
   /** The token of the log that belongs to the file; empty in a store of version 1. */
   readonly log: string;
-  /** In a log: the token that the file may still bear. */
+  /** In a log: the token that the file may still have. */
   readonly log_before: string;
 }
 
-/** Reads what a store tells of itself. */
+/** Reads the state of a store. */
 export function readState(database: Database): State {
   const known = { needs_log: 0, journal: '', original: '', log: '', log_before: '' };
   const names = versionOf(database) < 2 ? ['needs_log'] : Object.keys(known);

@@ -19,21 +19,25 @@ import {
   type ThreadData,
 } from './wire.ts';
 
-/** How often the files of an idle store are looked for. */
+/** How often the files of an idle store are checked. */
 const watchMs = 1_000;
 
-/** What the thread runs. Sources run by a test have no bundle of their own and use the built one. */
+/**
+ * The program of the thread. Sources run by a test have no bundle of their own and use the built
+ * one.
+ */
 const program = new URL(
   import.meta.url.endsWith('.ts') ? '../../../dist/sqlite-worker.js' : 'sqlite-worker.js',
   import.meta.url,
 );
 
 /**
- * Opens a journal in a SQLite file, made if it is not there. Throws `failed_precondition` where
- * the path cannot be used, holds something else, or belongs to another process.
+ * Opens the journal in a SQLite file, which is created if it is missing. Throws
+ * `failed_precondition` if the path cannot be used, holds something else, or belongs to another
+ * process.
  *
- * SQLite runs on a thread of its own, with one connection: a sync takes milliseconds, and none of
- * them may hold up the event loop.
+ * SQLite runs on a thread of its own, with one connection: a sync takes milliseconds and must not
+ * block the event loop.
  */
 export async function openSqliteJournal(path: string, options: StoreOptions = {}): Promise<Store> {
   const thread = new StoreThread(path);
@@ -42,7 +46,7 @@ export async function openSqliteJournal(path: string, options: StoreOptions = {}
   thread.onFatal = options.onFatal;
   const readers = new Readers();
   const retention = startRetention(thread, readers, options);
-  // A service that takes no messages is to be told of, too: it is not ready any more.
+  // A service that receives no messages must notice, too, that it is no longer ready.
   const watch = setInterval(() => thread.call({ verb: 'watch' }).catch(() => {}), watchMs).unref();
   return withFollow({
     durability: 'synced to disk before every reply',
@@ -71,7 +75,7 @@ export async function openSqliteJournal(path: string, options: StoreOptions = {}
 
 /**
  * Checks every page and every entry of a store that no service has open. Throws
- * `failed_precondition` where it cannot be opened at all.
+ * `failed_precondition` if it cannot be opened at all.
  */
 export async function verifySqliteStore(path: string): Promise<VerifyReport> {
   const worker = startThread(path, 'verify');
@@ -88,7 +92,8 @@ export async function verifySqliteStore(path: string): Promise<VerifyReport> {
 function startThread(path: string, task: ThreadData['task']): Worker {
   return new Worker(program, {
     workerData: { path, task } satisfies ThreadData,
-    // Node 22 calls its SQLite experimental at every start, and prints it between the diagnostics.
+    // Node 22 warns at every start that its SQLite is experimental, between the lines of the
+    // diagnostics.
     execArgv: ['--no-warnings'],
   });
 }
@@ -97,11 +102,11 @@ function toError({ code, message, ...rest }: FailedReply['error']): MlogError {
   return new MlogError(code, message, rest);
 }
 
-/** Where there are more readers, each holds little: a small page, and none that is asked for ahead. */
+/** With more reads in progress, each holds little: a small page, and none read ahead. */
 const eagerReadersMax = 8;
 const smallPageMaxBytes = 32 * 1024;
 
-/** Reads page by page, and asks for the next one before the last one is used. */
+/** Reads page by page, and requests the next page before the last one is used. */
 async function* readPages(
   thread: StoreThread,
   readers: Readers,
@@ -110,7 +115,7 @@ async function* readPages(
   const ask = (from: number, left: number) => {
     const maxBytes = readers.count > eagerReadersMax ? smallPageMaxBytes : undefined;
     const asked = thread.page({ after: from, limit: left, journal, maxBytes });
-    // Nobody waits for a page that was asked for ahead when its reader has left.
+    // A page that was read ahead is of no use once its reader has left.
     asked.catch(() => {});
     return asked;
   };
@@ -139,7 +144,7 @@ interface Waiting {
   readonly reject: (error: MlogError) => void;
 }
 
-/** The main thread's end of the store: calls go out in order, replies come back in order. */
+/** The main thread's side of the store. Calls go out in order, and replies come back in order. */
 class StoreThread {
   readonly opened: Promise<string | undefined>;
   onFatal: StoreOptions['onFatal'];
@@ -160,7 +165,7 @@ class StoreThread {
     this.#worker.on('exit', () => this.#fail(diedError()));
   }
 
-  /** Asks the thread something; the buffers named move there with the call. */
+  /** Calls the thread. The given buffers move there with the call. */
   call<Result>(call: Call, moved: readonly ArrayBuffer[] = []): Promise<Result> {
     if (this.#closed) return Promise.reject(this.#closed);
     return new Promise<Result>((resolve, reject) => {
@@ -170,9 +175,9 @@ class StoreThread {
   }
 
   /**
-   * Asks for a page of somebody who reads on and on, one at a time whoever reads, so that an append
-   * waits behind one page at the most. Measured with 100 readers of everything: the median of a form
-   * was 6 to 9 ms, and 20 to 30 ms with four pages at a time.
+   * Requests a page of a long read. Such pages are requested one at a time, whoever reads, so that
+   * an append waits behind one page at most. Measured with 100 readers of everything: the median of
+   * a form was 6 to 9 ms, and 20 to 30 ms with four pages at a time.
    */
   page(range: PageRange): Promise<PackedEntries> {
     const page = this.#lastPage.then(() => this.call<PackedEntries>({ verb: 'page', ...range }));

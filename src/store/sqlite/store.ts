@@ -20,19 +20,19 @@ import {
 
 type Result = Extract<PackedResults, { results: unknown }>['results'][number];
 
-/** How far the write-ahead log grows before it is merged: each merge syncs the file as well. */
+/** How far the write-ahead log grows before it is merged. Each merge syncs the file as well. */
 const logMaxBytes = 16 * 1024 * 1024;
 
 /**
- * So many messages are inserted by one statement: what the driver does for each statement takes
- * longer than the insert. Measured, in batches of 64: 1.6 µs a message, one by one 2.7 µs.
+ * This many messages are inserted by one statement, because the driver's work for a statement takes
+ * longer than the insert. Measured in batches of 64: 1.6 µs per message, 2.7 µs one by one.
  */
 const insertMaxCount = 16;
 
-/** What a removal adds to the log, in the mean: parts of pages of the table and of the index. */
+/** What a removal adds to the log on average: parts of pages of the table and of the index. */
 const removedBytes = 512;
 
-/** What a commit adds to the log beside its messages: the pages at the ends of table and index. */
+/** What a commit adds to the log besides its messages: the pages at the ends of table and index. */
 const commitBytes = 5 * 4_096;
 
 function insertOf(count: number): string {
@@ -70,8 +70,8 @@ export class SqliteStore {
     this.#removeBehind = database.prepare('DELETE FROM entry WHERE seq > ?');
     this.#first = database.prepare('SELECT seq, txt = ? AS same FROM entry WHERE id = ?');
     this.#find = database.prepare('SELECT seq FROM entry WHERE id = ?');
-    // Apart, for only a lone min or max is found without a scan: with ten million entries both in one
-    // query took 0.8 s.
+    // Two queries: SQLite finds only a lone min or max without a scan. With ten million entries,
+    // both in one query took 0.8 s.
     const ends = database.prepare(
       'SELECT (SELECT min(seq) FROM entry) AS first, (SELECT max(seq) FROM entry) AS last',
     );
@@ -92,7 +92,7 @@ export class SqliteStore {
     });
   }
 
-  /** Adds messages that are all new; adds none when the id of one is there. */
+  /** Adds messages that are all new. Adds none of them if any id is stored already. */
   #addAll(messages: readonly StoredBytes[], at: number): boolean {
     const before = this.#lastSeq;
     for (let from = 0; from < messages.length;) {
@@ -121,7 +121,7 @@ export class SqliteStore {
     return { status: first.same === 1 ? 'duplicate' : 'conflict', seq: first.seq };
   }
 
-  /** Takes over entries of another journal as they are, behind those that are here. */
+  /** Stores entries of another journal unchanged, after those that are here. */
   copy(entries: readonly Entry[], original?: string): void {
     checkOriginal(original, this.original());
     const isEmpty = this.#lastSeq < this.#removal.firstSeq;
@@ -142,9 +142,9 @@ export class SqliteStore {
   }
 
   /**
-   * Removes the oldest entries that were announced to go, at most some, but none from `heldFrom` on;
-   * tells whether there are more. When there are none, it announces the next ones, by where the
-   * journal is said to begin: who is told so has until the next sweep to begin there.
+   * Removes some of the oldest announced entries, but none from `heldFrom` on, and says whether
+   * more remain. If none remain, it announces the next ones by raising the first `seq` of the
+   * journal: readers that learn it have until the next sweep to start there.
    */
   retain(retention: Retention): Swept {
     const { until, hasMore } = this.#removal.nextEnd(retention.heldFrom);
@@ -158,7 +158,7 @@ export class SqliteStore {
     return { hasMore, removed, newestAt: this.#removal.timeOf(this.#lastSeq) };
   }
 
-  /** Adds an entry as the last one, unless its id is there. */
+  /** Adds an entry as the last one, unless its id is stored already. */
   #add(seq: number, id: Uint8Array, txt: Uint8Array, at: number): boolean {
     if (this.#insert.run(seq, id, txt, at, sumOf(seq, id, txt)).changes === 0) return false;
     this.#lastSeq = seq;
@@ -166,7 +166,10 @@ export class SqliteStore {
     return true;
   }
 
-  /** Runs a change as one transaction: all of it is synced when this returns, or none is there. */
+  /**
+   * Runs a change as one transaction. When it returns, everything is synced; if it throws, nothing
+   * is there.
+   */
   #write<T>(change: () => T): T {
     this.#checkpointWhenDue();
     const lastSeq = this.#lastSeq;
@@ -174,7 +177,7 @@ export class SqliteStore {
     try {
       const result = change();
       this.#commit.run();
-      // Not a second later: what is acknowledged has to be in the file that the next start finds.
+      // Not a second later: what is acknowledged must be in the file that the next start finds.
       this.#files.checkAfterChange();
       this.#logBytes += commitBytes;
       return result;
@@ -185,7 +188,7 @@ export class SqliteStore {
     }
   }
 
-  /** Keeps the log from growing. A disk too full for that is no failure of what was stored. */
+  /** Keeps the log from growing. A disk too full for a merge does not affect what was stored. */
   #checkpointWhenDue(): void {
     this.#log.begin();
     if (this.#logBytes < logMaxBytes) return;
@@ -194,8 +197,8 @@ export class SqliteStore {
   }
 
   /**
-   * Reads at most `limit` entries, ended early by count or by bytes so a page stays small. Throws
-   * `gone` where what comes next was removed.
+   * Reads at most `limit` entries, ended early by count or by bytes so that a page stays small.
+   * Throws `gone` if the next entry was removed.
    */
   page({ after, limit, journal, maxBytes }: PageRange): PackedEntries {
     checkJournal(journal, this.#journal);
@@ -203,7 +206,7 @@ export class SqliteStore {
     return this.#pages.read(after, limit, maxBytes);
   }
 
-  /** Reads the entry under an id; gives an empty page where there is none. */
+  /** Reads the entry under an id. Returns an empty page if there is none. */
   find(id: string): PackedEntries {
     const row = this.#find.get(Buffer.from(id)) as { seq: number } | undefined;
     return row ? this.#pages.read(row.seq - 1, 1) : { seqs: [], ids: [], txts: [], times: [] };

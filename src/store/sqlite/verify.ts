@@ -8,23 +8,23 @@ import { findLostLog, inspectStore, isLogThere } from './inspect.ts';
 import { realPathOf } from './path.ts';
 import { sumOf, type Row } from './pages.ts';
 
-/** What the check of a store found. */
+/** The result of checking a store. */
 export interface VerifyReport {
   readonly messages: number;
-  /** 0 in an empty store, as `lastSeq`. */
+  /** 0 in an empty store, as is `lastSeq`. */
   readonly firstSeq: number;
   readonly lastSeq: number;
-  /** What is wrong, a sentence each; none in a whole store. */
+  /** What is wrong, one sentence each; none in a whole store. */
   readonly problems: readonly string[];
 }
 
-/** More problems than these are not told one by one. */
+/** Further problems are only counted. */
 const problemsMaxCount = 20;
 
 /**
- * Checks every page and every entry of a store that no service has open: that the file fits
- * together, that `seq` has no gap, that each id is there once, and that each entry has the checksum
- * it was stored with. Throws `failed_precondition` where the store cannot be opened at all.
+ * Checks every page and every entry of a store that no service has open: the file is consistent,
+ * `seq` has no gap, each id occurs once, and each entry has the checksum that it was stored with.
+ * Throws `failed_precondition` if the store cannot be opened at all.
  */
 export async function verifyStoreFile(path: string): Promise<VerifyReport> {
   const { database, warning, check } = await openToVerify(path);
@@ -44,14 +44,14 @@ export async function verifyStoreFile(path: string): Promise<VerifyReport> {
 interface OpenedToVerify {
   readonly database: Database;
   readonly warning: string | undefined;
-  /** Throws `failed_precondition` where another process has used the store meanwhile. */
+  /** Throws `failed_precondition` if another process has used the store meanwhile. */
   readonly check: () => void;
 }
 
 /**
- * Opens a store for reading alone. With a log there is a lock, so no service can start meanwhile.
- * Without one SQLite would make files beside the store, so the file is read as it is, and what was
- * found counts only if nobody has opened the store until then.
+ * Opens a store read-only. With a log, this takes the lock, so that no service can start meanwhile.
+ * Without a log, SQLite would create files beside the store, so the file is read as it is, and the
+ * result counts only if no process has opened the store until then.
  */
 async function openToVerify(path: string): Promise<OpenedToVerify> {
   try {
@@ -72,7 +72,7 @@ async function openToVerify(path: string): Promise<OpenedToVerify> {
   }
 }
 
-/** What changes when a process opens the store, writes to it, or replaces it. */
+/** Returns what changes when a process opens the store, writes to it, or replaces it. */
 function fingerprintOf(path: string): unknown {
   const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
   return { dev, ino, size, mtimeNs, hasLog: isLogThere(path) };
@@ -80,7 +80,7 @@ function fingerprintOf(path: string): unknown {
 
 function toVerifyError(error: unknown, path: string): MlogError {
   const code = resultCode(error);
-  // Not found damaged: SQLite reads a log with the help of a file beside the store.
+  // This is no damage: SQLite needs a file beside the store to read a log.
   if (code === resultCodes.full || code === resultCodes.ioError)
     return unreadableError(error, path);
   if (code === resultCodes.cannotOpen && existsSync(`${path}-wal`)) return mediaError(error, path);

@@ -3,7 +3,7 @@ import type { AppendResult, ReadRange } from '../../journal/journal.ts';
 import type { Entry, Message } from '../../message.ts';
 import type { Retention } from './removal.ts';
 
-/** What the main thread asks, one at a time; the replies come in the same order. */
+/** What the main thread asks, one at a time. The replies come in the same order. */
 export type Call =
   | { readonly verb: 'append'; readonly packed: PackedMessages }
   | {
@@ -19,13 +19,13 @@ export type Call =
   | { readonly verb: 'watch' }
   | { readonly verb: 'close' };
 
-/** What the thread answers to a call; the first reply of all tells whether the store is open. */
+/** The thread's reply to a call. The very first reply tells whether the store is open. */
 export type Reply = { readonly result: unknown } | FailedReply;
 
-/** What the thread answers to a call that failed. */
+/** The thread's reply to a call that failed. */
 export interface FailedReply {
   readonly error: Pick<MlogError, 'code' | 'message' | 'hint' | 'details'>;
-  /** After this error the thread does nothing any more. */
+  /** The thread does nothing after this error. */
   readonly fatal: boolean;
 }
 
@@ -36,12 +36,12 @@ export interface ThreadData {
   readonly task: 'serve' | 'verify';
 }
 
-/** Entries of one page: at most so many, and so much text but for the first one. */
+/** The range of one page. After the first entry, `maxBytes` of text end it. */
 export interface PageRange extends ReadRange {
   readonly maxBytes?: number | undefined;
 }
 
-/** A page of entries on its way back; columns, for a clone of objects takes twice the time. */
+/** A page of entries on its way back, in columns: cloning objects takes twice the time. */
 export interface PackedEntries {
   readonly seqs: number[];
   readonly ids: string[];
@@ -50,11 +50,11 @@ export interface PackedEntries {
   readonly times: number[];
 }
 
-/** Messages on their way to the store's thread: bytes, whose ownership goes along. */
+/** Messages on their way to the thread, as bytes whose ownership moves along. */
 export interface PackedMessages {
-  /** For each message the length of its id and of its text, in bytes. */
+  /** The lengths of the id and of the text of each message, in bytes. */
   readonly lengths: Uint32Array<ArrayBuffer>;
-  /** Ids and texts in UTF-8, one behind the other. */
+  /** Ids and texts in UTF-8, one after the other. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
@@ -65,22 +65,22 @@ export interface StoredBytes {
 }
 
 /**
- * What became of packed messages, on its way back: of most batches all are new, and then the first
- * number says it all.
+ * The outcome of packed messages, on its way back. In most batches all are new, and the first
+ * number is enough.
  */
 export type PackedResults =
   | { readonly firstSeq: number }
   | { readonly results: readonly Pick<Required<AppendResult>, 'seq' | 'status'>[] };
 
 /**
- * Packs messages so that they move to another thread without being copied there, and are the bytes
- * that the store wants. A structured clone of the messages took twice the time.
+ * Packs messages into the bytes that the store wants, which move to another thread without a copy.
+ * A structured clone of the messages took twice the time.
  */
 export function packMessages(messages: readonly Message[]): PackedMessages {
   const lengths = new Uint32Array(messages.length * 2);
   let units = 0;
   for (const { id, txt } of messages) units += id.length + txt.length;
-  // Three bytes a UTF-16 unit is the most that UTF-8 takes.
+  // A UTF-16 unit takes at most three bytes in UTF-8.
   const buffer = Buffer.from(new ArrayBuffer(units * 3));
   let end = 0;
   let index = 0;
@@ -91,7 +91,7 @@ export function packMessages(messages: readonly Message[]): PackedMessages {
   return { lengths, bytes: new Uint8Array(buffer.buffer, 0, end) };
 }
 
-/** Gives packed messages one by one. */
+/** Yields packed messages one by one. */
 export function* unpackMessages({ lengths, bytes }: PackedMessages): Generator<StoredBytes> {
   let end = 0;
   for (let index = 0; index < lengths.length; index += 2) {
@@ -102,7 +102,7 @@ export function* unpackMessages({ lengths, bytes }: PackedMessages): Generator<S
   }
 }
 
-/** Gives what became of each message, in their order. */
+/** Returns the outcome of each message, in order. */
 export function unpackResults(packed: PackedResults, messages: readonly Message[]): AppendResult[] {
   if ('results' in packed) {
     return packed.results.map(({ status, seq }, index) => ({
@@ -114,12 +114,12 @@ export function unpackResults(packed: PackedResults, messages: readonly Message[
   return messages.map(({ id }, index) => ({ id, status: 'logged', seq: packed.firstSeq + index }));
 }
 
-/** Gives packed entries one by one. */
+/** Returns packed entries one by one. */
 export function unpackEntries({ seqs, ids, txts, times }: PackedEntries): Entry[] {
   let time = Number.NaN;
   let at = '';
   return seqs.map((seq, index) => {
-    // The entries of a batch have one time, and writing it out takes as long as all the rest.
+    // The entries of a batch have one time, and formatting it takes as long as everything else.
     if (times[index] !== time) {
       time = times[index]!;
       at = new Date(time).toISOString();

@@ -34,14 +34,16 @@ async function serve(): Promise<void> {
   });
   port.postMessage({ result: opened.warning } satisfies Reply);
 
-  /** A lost log can still be merged; into a file that was replaced SQLite merges nothing. */
+  /**
+   * Merges a lost log while that is possible. SQLite merges nothing into a file that was replaced.
+   */
   function mergeIfPossible(): void {
     try {
       if (!opened.files.hasFile) return;
       opened.files.putAsideOtherLog();
       opened.log.close();
     } catch {
-      // The error that led here is told; the next start tells what it finds.
+      // The error that led here is reported. The next start reports what it finds.
     }
   }
 
@@ -84,7 +86,7 @@ function toErrorReply(error: unknown, verb: Call['verb'] | 'open'): Reply {
     return { error: { code, message, hint, details }, fatal };
   }
   const reason = error instanceof Error ? error.message : String(error);
-  // What one read finds damaged does not make the rest unreadable.
+  // A damaged entry in one read does not make the rest unreadable.
   if (verb === 'page' || verb === 'find') {
     return failure('data_loss', `The store cannot be read here: ${reason}.`, {
       hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
@@ -97,8 +99,8 @@ function toErrorReply(error: unknown, verb: Call['verb'] | 'open'): Reply {
       fatal: false,
     });
   }
-  // After a failed write or sync nobody knows what is on the disk, and a later sync that succeeds
-  // proves nothing. Only reading the file anew tells, so the thread stops here.
+  // After a failed write or sync, nobody knows what is on the disk, and a later sync that succeeds
+  // proves nothing. Only reading the file again tells, so the thread stops here.
   return failure('unavailable', `The store failed: ${reason}.`, {
     hint: 'Look after the disk, then start the service again; what was acknowledged is kept.',
     fatal: true,
