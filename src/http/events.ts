@@ -5,21 +5,22 @@ import { toEntryJson } from './formats.ts';
 import { splitLines } from './lines.ts';
 import { toProblem } from './problem.ts';
 
-/** How a client that lost the stream comes back: after this, with its last position. */
+/** The pause after which a client that lost the stream reconnects, with its last position. */
 const retryMs = 1_000;
 
 /** How an endless reply of events is kept alive, and when it ends. */
 export interface EventOptions {
-  /** Nothing to tell for so long is told, by a comment. */
+  /** A comment is sent after this long without an event. */
   readonly heartbeatMs: number;
-  /** Aborted when the server stops; then the stream says so in its last event. */
+  /** Aborted when the server stops. The last event of the stream then says so. */
   readonly stopping: AbortSignal;
 }
 
 /**
- * Writes pages of entries as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
- * the `seq` as the id, the entry as one line of JSON. What is no entry bears no id, so that a
- * client's position is always that of an entry.
+ * Writes pages of entries as server-sent events
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html): the `seq` is the id, and the
+ * data is the entry as one line of JSON. Other events have no id, so that the position of a client
+ * is always that of an entry.
  */
 export async function* encodeEvents(
   pages: AsyncIterable<readonly Entry[]>,
@@ -30,7 +31,7 @@ export async function* encodeEvents(
   let wake = () => {};
   const beating = setInterval(() => wake(), heartbeatMs);
 
-  /** Asks for a page. Its promise gets one handler, however many heartbeats pass meanwhile. */
+  /** Requests a page. Its promise gets one handler, however many heartbeats pass meanwhile. */
   function ask() {
     const asked = { page: source.next(), hasSettled: false };
     const settle = () => {
@@ -56,7 +57,7 @@ export async function* encodeEvents(
     }
     if (stopping.aborted) yield 'event: stop\ndata: {}\n\n';
   } catch (error) {
-    // The head is out: this is how a reader learns that its position is of no use here any more.
+    // The head is out, so this event tells the reader that its position is gone.
     if (toMlogError(error).code !== 'gone') throw error;
     yield `event: gone\ndata: ${toProblem(toMlogError(error))}\n`;
   } finally {
@@ -69,7 +70,9 @@ function toEvent(entry: Entry): string {
   return `id: ${entry.seq}\ndata: ${toEntryJson(entry)}\n\n`;
 }
 
-/** Reads the data of events that have an id, as many as come at once; others say nothing new. */
+/**
+ * Reads the data of events that have an id, as many as arrive together. Other events are skipped.
+ */
 export async function* readEvents(
   chunks: AsyncIterable<string>,
   lineMaxLength: number,

@@ -1,23 +1,23 @@
 import { MlogError } from '../errors.ts';
 
 /**
- * Checks the names of the members of a JSON object, given as text and as parsed. Throws
- * `invalid_argument` where one of a message is there twice, or its text under another name.
+ * Checks the member names of a JSON object, given as text and as a value. Throws `invalid_argument`
+ * if a field of a message occurs twice, or if the text has another name.
  */
 export function checkNames(text: string, value: object): void {
   checkRepeated(text);
   checkOtherNames(value);
 }
 
-/** The error for a field of a message that is there more than once. */
+/** Returns the error for a repeated field of a message. */
 export function repeatedError(name: string): MlogError {
   return new MlogError('invalid_argument', `The field ${name} is there twice.`);
 }
 
-/** What a text is called elsewhere. */
+/** What other systems call a text. */
 const otherNames = ['text', 'message', 'msg'];
 
-/** A text under another name would only be missing; its sender has a word to change. */
+/** Without this check, a text under another name would be reported as missing. */
 function checkOtherNames(value: object): void {
   if (Object.hasOwn(value, 'txt')) return;
   const name = otherNames.find((one) => Object.hasOwn(value, one));
@@ -27,16 +27,16 @@ function checkOtherNames(value: object): void {
   });
 }
 
-/** The members of a message by name, as JSON lets them be written: a letter, or its escape. */
+/** Matches the fields of a message as JSON may write them: each letter plain or as an escape. */
 const fieldNames =
   /[{,]\s*("(?:(?:i|\\u0069)(?:d|\\u0064)|(?:t|\\u0074)(?:x|\\u0078)(?:t|\\u0074))")\s*:/g;
 
-/** JSON.parse takes the last of two equal members without a word; which one was meant? */
+/** JSON.parse silently takes the last of two equal members. Which one was meant is unknown. */
 function checkRepeated(text: string): void {
-  // Within a string a quote stands behind a backslash, so this finds names and nothing else.
+  // Within a string, a quote follows a backslash, so this finds only names.
   const names = Array.from(text.matchAll(fieldNames), ([, name]) => JSON.parse(name!) as string);
   if (new Set(names).size === names.length) return;
-  // Two that are the same may stand in objects within, where they mean nothing here.
+  // Equal names in nested objects mean nothing here.
   const seen = new Set<string>();
   for (const name of memberNames(text)) {
     if ((name === 'id' || name === 'txt') && seen.has(name)) throw repeatedError(name);
@@ -44,14 +44,14 @@ function checkRepeated(text: string): void {
   }
 }
 
-/** Reads the names of the members of a JSON object, without those of the objects within. */
+/** Yields the member names of a JSON object, without those of nested objects. */
 function* memberNames(text: string): Generator<string> {
   let depth = 0;
   let before = '';
   for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],]/g)) {
     if (token === '{' || token === '[') depth += 1;
     else if (token === '}' || token === ']') depth -= 1;
-    // Behind a name stands its value.
+    // A name is followed by its value.
     else if (before === '{' || before === ',') {
       if (depth === 1 && token !== ',') yield JSON.parse(token) as string;
     }

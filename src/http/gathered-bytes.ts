@@ -2,23 +2,25 @@ import { MlogError } from '../errors.ts';
 
 const nothing = Buffer.alloc(0);
 
-/** Bytes are gathered in blocks of this size, so that a body that grows leaves no larger copies. */
+/**
+ * Bytes are gathered in blocks of this size, so that a growing body leaves no large copies behind.
+ */
 const blockBytes = 256 * 1024;
 
 /**
- * Gathers bytes that arrive in pieces and are wanted whole. A lone piece is kept as it is; more are
- * copied together, because a client may send a byte at a time, and pieces kept as they came took 150
- * times their size in memory. What the process holds in all is counted, so that it can be bounded:
- * everything gathered must be taken or dropped.
+ * Gathers bytes that arrive in pieces and are needed as a whole. A single piece is kept as it is.
+ * More pieces are copied together, because a client may send a byte at a time, and pieces kept
+ * separately took 150 times their size in memory. The total of the process is counted, so that it
+ * can be bounded: everything gathered must be taken or dropped.
  */
 export class GatheredBytes {
-  /** What this process holds: gathered, and neither taken nor dropped. */
+  /** What the process holds: gathered, and neither taken nor dropped. */
   static #heldBytes = 0;
 
-  /** The blocks before the last one, which are full. */
+  /** The full blocks before the last one. */
   #blocks: Buffer[] = [];
   #block: Buffer = nothing;
-  /** How much of the last block is in use. */
+  /** How much of the last block is used. */
   #used = 0;
   #length = 0;
 
@@ -27,9 +29,9 @@ export class GatheredBytes {
   }
 
   /**
-   * Says whether it may grow by so many bytes, where all together may hold `heldMaxBytes`: as much
-   * as it holds then has to stay free. So each gets less the more there are, and a small one always
-   * finds room.
+   * Says whether this may grow by so many bytes if all together may hold `heldMaxBytes`. After
+   * growing, as much as it holds must still be free. The more bodies there are, the less each may
+   * hold, and a small one always finds room.
    */
   hasRoomFor(bytes: number, heldMaxBytes: number): boolean {
     return this.#length + 2 * bytes <= heldMaxBytes - GatheredBytes.#heldBytes;
@@ -46,7 +48,7 @@ export class GatheredBytes {
     this.#length += piece.length;
   }
 
-  /** Returns everything gathered, and begins anew. */
+  /** Returns everything gathered and starts over. */
   take(): Buffer {
     const last = this.#block.subarray(0, this.#used);
     const taken = this.#blocks.length === 0 ? last : Buffer.concat([...this.#blocks, last]);
@@ -71,7 +73,9 @@ export class GatheredBytes {
     }
   }
 
-  /** A small block is replaced by one of twice what is wanted, a full one is followed by another. */
+  /**
+   * Replaces a small block with one of twice the needed size, or starts another after a full one.
+   */
   #makeRoom(wantedBytes: number): void {
     const isWhole = this.#used >= blockBytes;
     const roomBytes = isWhole ? blockBytes : Math.min(blockBytes, 2 * (this.#used + wantedBytes));
@@ -86,7 +90,7 @@ export class GatheredBytes {
   }
 }
 
-/** The error for a body for which there is no room among all others. */
+/** Returns the error for a body that finds no room beside the others. */
 export function overloadedError(): MlogError {
   return new MlogError('overloaded', 'The service holds too much of unfinished requests.', {
     hint: 'Nothing of this one was stored. Send it again in a moment.',

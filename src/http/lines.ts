@@ -3,10 +3,9 @@ import { MlogError } from '../errors.ts';
 import { GatheredBytes, overloadedError } from './gathered-bytes.ts';
 
 /**
- * Cuts the flowing text of a reply into its lines. Throws `unavailable` as soon as a line is longer
- * than `lineMaxLength`, since such a line may never end. A service ends every line with a newline:
- * text behind the last one means that the reply was cut off, even where the connection looks as if
- * it had ended, and throws `unavailable` as well.
+ * Splits the text of a streamed reply into lines. Throws `unavailable` once a line is longer than
+ * `lineMaxLength`, since it may never end. Services end every line with a newline, so text after
+ * the last newline means that the reply was cut, and also throws `unavailable`.
  */
 export async function* splitLines(
   chunks: AsyncIterable<string>,
@@ -33,19 +32,19 @@ function cut(line: string, lineMaxLength: number): string {
   return line.length > lineMaxLength ? line.slice(0, lineMaxLength + 1) : line;
 }
 
-/** What the lines of a sender are held to. */
+/** The bounds on the lines of a sender. */
 export interface LineLimits {
   readonly lineMaxBytes: number;
-  /** What all unfinished lines and bodies of this process may hold together; no bound if not said. */
+  /** What all unfinished lines and bodies of this process may hold together; unbounded if unset. */
   readonly heldMaxBytes?: number;
 }
 
 /**
- * Cuts the flowing bytes of a sender into lines of text. A last line without a newline counts too
- * where the chunks return; where they throw, it was cut off and is left out. A line that is not
- * UTF-8 comes as undefined and one beyond `lineMaxBytes` comes cut one character past it; the others
- * do not suffer from it. A byte order mark at the very start is nothing. Throws `overloaded` where an
- * unfinished line finds no room beside all others.
+ * Splits streamed bytes of a sender into lines of text. A last line without a newline counts if the
+ * chunks end; if they throw, it was cut and is dropped. A line that is not UTF-8 comes as
+ * undefined, and a line beyond `lineMaxBytes` is truncated one character after the limit; the other
+ * lines are unaffected. A byte order mark at the start is skipped. Throws `overloaded` if an
+ * unfinished line finds no room beside the others.
  */
 export async function* splitBytes(
   chunks: AsyncIterable<Buffer>,
@@ -68,7 +67,7 @@ export async function* splitBytes(
         rest.add(chunk.subarray(0, end - 1));
         yield decode(rest.take());
       }
-      // What is beyond the limit is dropped, but for the one byte that tells of it.
+      // Everything beyond the limit is dropped, except the one byte that shows it was exceeded.
       const more = chunk.subarray(end, end + lineMaxBytes + 1 - rest.length);
       if (!rest.hasRoomFor(more.length, heldMaxBytes)) throw overloadedError();
       rest.add(more);
@@ -94,7 +93,7 @@ function decodeLines(bytes: Buffer, lineMaxBytes: number): (string | undefined)[
     const found = bytes.indexOf(newline, from);
     const end = found < 0 ? bytes.length : found;
     const line = bytes.subarray(from, Math.min(end, from + lineMaxBytes + 1));
-    // The cut of one that is too long may go through a character.
+    // The limit may fall within a character.
     if (line.length > lineMaxBytes) lines.push(line.toString('latin1'));
     else lines.push(isUtf8(line) ? line.toString() : undefined);
     from = end + 1;

@@ -1,5 +1,6 @@
 /**
- * A request of lines that says `strict` here has its lines stored in their order also through an
- * outage: behind a line whose outcome is unknown nothing is sent, and the rest is answered `unknown`.
+ * A bulk request with the value `strict` in this header has its lines stored in order, even through
+ * an outage: after a line with an unknown outcome nothing is sent, and the rest is answered
+ * `unknown`.
  */
 export const orderHeader = 'mlog-order';

@@ -1,7 +1,7 @@
 import { hasErrno, MlogError } from '../../errors.ts';
 import { nobodyError, silentError, unknownHostError } from '../../journal/remote/no-answer.ts';
 
-/** Turns what a client of undici or of Node throws into an error of ours that names the service. */
+/** Converts an error of undici or of Node's client into an `MlogError` that names the service. */
 export function toClientError(error: unknown, url: string): MlogError {
   if (error instanceof MlogError) return error;
   if (error instanceof Error && error.name === 'TimeoutError') return silentError(url, error);
@@ -33,10 +33,13 @@ export function toClientError(error: unknown, url: string): MlogError {
   });
 }
 
-/** More than the largest reply that is read whole, to 10,000 messages with ids of 256 bytes. */
+/**
+ * The largest reply that is read as a whole. It exceeds the reply to 10,000 messages with ids of
+ * 256 bytes.
+ */
 export const replyMaxBytes = 16 * 1024 * 1024;
 
-/** The error for a reply beyond that. */
+/** Returns the error for a larger reply. */
 export function tooLongError(): MlogError {
   return new MlogError('unavailable', `The reply is larger than ${replyMaxBytes} bytes.`);
 }

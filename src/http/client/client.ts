@@ -10,46 +10,50 @@ import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
 /** One request. */
 export interface HttpRequestOptions {
   readonly method: 'GET' | 'HEAD' | 'POST';
-  /** Path and query below the address of the service. */
+  /** The path and query below the address of the service. */
   readonly path: string;
   readonly headers?: Record<string, string>;
   readonly body?: string | Uint8Array;
 }
 
-/** One request whose reply flows. */
+/** One request whose reply is streamed. */
 export interface HttpStreamOptions extends HttpRequestOptions {
-  /** How long a stream may be silent between two pieces; as long as a request if not said. */
+  /**
+   * How long the stream may be silent between two pieces. Defaults to the time limit of a request.
+   */
   readonly silenceMaxMs?: number;
 }
 
 /** A reply that was read to its end. */
 export interface HttpReply {
-  /** What was asked, without the query. */
+  /** The URL that was requested, without its query. */
   readonly url: string;
   readonly status: number;
-  /** One header by its lower-case name; empty when it is not there. */
+  /** Returns a header by its lower-case name; empty if it is missing. */
   readonly header: (name: string) => string;
   readonly text: string;
 }
 
-/** A reply whose body is still flowing. */
+/** A reply whose body is still arriving. */
 export type HttpStream = Omit<HttpReply, 'text'> & TextStream;
 
-/** A kept set of connections to one service. Every failure is an `MlogError`. */
+/** A pool of connections to one service. Every failure is an `MlogError`. */
 export interface HttpClient {
   readonly url: string;
-  /** Sends a request and reads the reply, refusing one beyond `replyMaxBytes`. */
+  /** Sends a request and reads the whole reply, up to `replyMaxBytes`. */
   exchange(options: HttpRequestOptions): Promise<HttpReply>;
-  /** Sends a request and gives the reply as soon as its head is there. */
+  /** Sends a request and returns the reply as soon as its head has arrived. */
   stream(options: HttpStreamOptions): Promise<HttpStream>;
   /**
-   * Waits for the exchanges that are under way, and cuts every stream with `closed`: a stream whose
-   * reader has paused would never end by itself.
+   * Waits for the exchanges in flight and cuts every stream with `closed`, because a stream whose
+   * reader has paused would never end.
    */
   close(): Promise<void>;
 }
 
-/** Opens a client of the service at an address; connects on first use and follows no redirect. */
+/**
+ * Opens a client of the service at an address. It connects on first use and follows no redirects.
+ */
 export function openHttpClient(address: HttpAddress, { timeoutMs }: Reach): HttpClient {
   const { text: url, path: base } = address;
   const origin = originOf(address);
@@ -57,7 +61,7 @@ export function openHttpClient(address: HttpAddress, { timeoutMs }: Reach): Http
     connect: { timeout: timeoutMs },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
-    // Idle connections are dropped long before a server of ours would drop them (65 s).
+    // Drops idle connections long before an mlog service would (65 s).
     keepAliveTimeout: 4_000,
   });
   const closing = new AbortController();
@@ -113,8 +117,8 @@ function toHead(
 }
 
 /**
- * Hears of a reply from undici and gathers it whole, within a time. undici's own `request` makes a
- * stream of each reply. Measured on one connection to a facade: 0.93 times the latency.
+ * Receives a reply from undici and gathers it whole, within the time limit. undici's own `request`
+ * makes a stream of each reply. Measured on one connection to a facade: 0.93 times its latency.
  */
 class Exchange {
   readonly #asked: string;
@@ -148,7 +152,7 @@ class Exchange {
 
   onRequestStart(controller: Controller): void {
     this.#controller = controller;
-    // It waited for a connection until nobody waited for it.
+    // The request waited for a connection until its time was over.
     if (this.#isLate) controller.abort(silentError(this.#url));
   }
 
@@ -175,7 +179,7 @@ class Exchange {
   }
 
   #fail(error: MlogError): void {
-    // It is begun once there is a connection for it.
+    // A controller exists once the request has a connection.
     this.#reject(this.#controller ? error : asUnsent(error));
   }
 }
@@ -184,10 +188,10 @@ interface Controller {
   abort(reason: Error): void;
 }
 
-/** More than the longest problem document. */
+/** Exceeds the longest problem document. */
 const failureMaxLength = 64 * 1024;
 
-/** Reads a reply that is none of success, but no more of it than a service of mlog would say. */
+/** Reads a failed reply, up to the length that an mlog service would send. */
 export async function readFailure(stream: HttpStream): Promise<HttpReply> {
   let text = '';
   for await (const chunk of stream.chunks) {

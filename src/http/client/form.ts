@@ -8,8 +8,9 @@ import { mediaTypes } from '../formats.ts';
 import { isRedirect, statusError } from './problem.ts';
 
 /**
- * The journal of a reference logging service, which knows only forms and the array of texts: one
- * message a request, no numbers, no entries. A repeat of an id is a `duplicate` whatever its text.
+ * Returns the journal of a logging service of the reference over HTTP, which takes forms and lists
+ * texts: one message per request, no numbers, no entries. A repeated id is a `duplicate`, whatever
+ * its text.
  */
 export function createFormJournal(client: HttpClient): Journal {
   async function appendOne({ id, txt }: Message): Promise<AppendResult> {
@@ -25,7 +26,7 @@ export function createFormJournal(client: HttpClient): Journal {
       });
     }
     if (reply.status === 201 && says(reply, 'Message logged')) return { id, status: 'logged' };
-    // The second attempt of a message whose first reply was lost: it is stored, that is success.
+    // An attempt whose reply was lost has stored the message, so this is success.
     if (reply.status === 200 && says(reply, 'Duplicate detected')) {
       return { id, status: 'duplicate' };
     }
@@ -35,10 +36,10 @@ export function createFormJournal(client: HttpClient): Journal {
   return createReferenceJournal({ url: client.url, appendOne, close: () => client.close() });
 }
 
-/** The statuses by which a service refuses a message, and does not only say that it takes none. */
+/** The statuses by which a service refuses a message. */
 const refusals = new Set([400, 409, 413, 422]);
 
-/** The statuses by which a service puts a request off. */
+/** The statuses that ask to try again later. */
 const delays = new Set([408, 425]);
 
 function toReferenceReplyError(reply: HttpReply): MlogError {
@@ -50,7 +51,7 @@ function toReferenceReplyError(reply: HttpReply): MlogError {
   return noLoggingError(`The service at ${url} answered ${status}.`);
 }
 
-/** Any web server answers 200 to something; only the words of the reference tell of a message. */
+/** Any web server may answer 200. Only the words of the reference confirm a message. */
 function says({ text }: HttpReply, words: string): boolean {
   try {
     return JSON.parse(text) === words;

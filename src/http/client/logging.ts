@@ -10,7 +10,7 @@ import { createNdjsonJournal } from './ndjson.ts';
 import { isRedirect, statusError } from './problem.ts';
 import { createHttpService } from './service.ts';
 
-/** Opens the logging service at an address, mlog or the reference; connects on first use. */
+/** Opens the logging service at an address, mlog or the reference. It connects on first use. */
 export function openHttpLogging(address: HttpAddress, reach: Reach): RemoteLogging {
   const client = openHttpClient(address, reach);
   return {
@@ -21,8 +21,8 @@ export function openHttpLogging(address: HttpAddress, reach: Reach): RemoteLoggi
 }
 
 /**
- * Returns the journal of the logging service behind a client. On first use it asks which dialect the
- * service speaks: only mlog answers `/livez` with its name, and both have a list at `/logging`.
+ * Returns the journal of the logging service behind a client. On first use it asks which dialect
+ * the service speaks: only mlog answers `/livez` with its role, and both have a list at `/logging`.
  */
 function createHttpJournal(client: HttpClient): Journal {
   const dialects = {
@@ -32,7 +32,7 @@ function createHttpJournal(client: HttpClient): Journal {
 
   async function find(): Promise<Journal> {
     const reply = await client.exchange({ method: 'GET', path: '/livez' });
-    // A service that is unwell says nothing about which one it is.
+    // A failing service does not tell which one it is.
     if (reply.status >= 500 || isRedirect(reply)) throw statusError(reply);
     const role = reply.header('mlog-role');
     if (role !== '' && role !== 'logging') {

@@ -9,8 +9,8 @@ import type { HttpClient, HttpReply } from './client.ts';
 export type LoneClient = Pick<HttpClient, 'url' | 'exchange'>;
 
 /**
- * Gives a client for an exchange or two, each on a connection of its own, by what Node brings along:
- * undici takes longer to load than `node -e 0` takes altogether. Fails as an `HttpClient` does.
+ * Returns a client for one or two exchanges, each on a connection of its own, made with Node's
+ * client: undici takes longer to load than all of `node -e 0`. It fails like an `HttpClient`.
  */
 export function createLoneClient(
   { scheme, text: url }: HttpAddress,
@@ -31,7 +31,7 @@ export function createLoneClient(
         throw toClientError(error, url);
       } finally {
         clearTimeout(late);
-        // A service may answer before it has read all, and then read no more.
+        // A service may reply before it has read everything, and then read no more.
         sent.destroy();
       }
     },

@@ -2,18 +2,18 @@ import { MlogError, parseCode, type Code } from '../../errors.ts';
 import { mediaTypes } from '../formats.ts';
 import type { HttpReply } from './client.ts';
 
-/** Says whether a reply carries a problem document, as every refusal of mlog does. */
+/** Says whether a reply carries a problem document, like every refusal of mlog. */
 export function isProblem(reply: Pick<HttpReply, 'header'>): boolean {
   return reply.header('content-type').startsWith(mediaTypes.problem);
 }
 
-/** Turns a problem document from a service back into an error. */
+/** Converts the problem document of a service back into an error. */
 export function problemError(reply: HttpReply, url = reply.url): MlogError {
   let problem: { detail?: unknown; code?: unknown; firstSeq?: unknown } = {};
   try {
     problem = (JSON.parse(reply.text) as typeof problem | null) ?? {};
   } catch {
-    // A reply to HEAD has no body, a broken one no detail: the status says enough.
+    // A reply to HEAD has no body, and a broken one has no detail. The status is enough.
   }
   const { detail, code, firstSeq } = problem;
   const said = typeof detail === 'string' ? detail : undefined;
@@ -24,19 +24,19 @@ export function problemError(reply: HttpReply, url = reply.url): MlogError {
   });
 }
 
-/** Believes a code where the status says as well whether it is a refusal. */
+/** Accepts a code only if the status agrees on whether this is a refusal. */
 function codeOfProblem(word: unknown, status: number): Code | undefined {
   const code = parseCode(word);
   if (!code) return undefined;
   return new MlogError(code, '').httpStatus >= 500 === status >= 500 ? code : undefined;
 }
 
-/** What there is to know of a reply that is none of success. */
+/** What a failed reply tells. */
 export type FailedReply = Pick<HttpReply, 'status' | 'header' | 'url'>;
 
 /**
- * Turns a reply other than success into an error: 4xx is a refusal, all else may be retried, also a
- * redirect, by which a proxy may put somebody off for a while.
+ * Converts a reply other than success into an error. A 4xx is a refusal. Everything else may be
+ * retried, including a redirect, by which a proxy may divert clients for a while.
  */
 export function statusError(reply: FailedReply, url = reply.url, detail?: string): MlogError {
   const { status } = reply;
@@ -55,7 +55,7 @@ export function statusError(reply: FailedReply, url = reply.url, detail?: string
   );
 }
 
-/** Says whether a reply names another place for what was asked (RFC 9110, section 15.4). */
+/** Says whether a reply redirects to another address (RFC 9110, section 15.4). */
 export function isRedirect({ status }: Pick<HttpReply, 'status'>): boolean {
   return [301, 302, 303, 307, 308].includes(status);
 }

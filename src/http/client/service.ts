@@ -7,15 +7,15 @@ import { openHttpClient, type HttpClient } from './client.ts';
 import { isRedirect, statusError } from './problem.ts';
 import { wholeJson } from './whole-json.ts';
 
-/** What a facade asks of either service behind it. */
+/** What a facade asks of each service behind it. */
 export interface HttpService {
-  /** Opens the plain list of the service, as it is. */
+  /** Opens the plain list of the service, unchanged. */
   readonly list: () => Promise<TextStream>;
-  /** Throws why the service cannot do its part. */
+  /** Throws the reason if the service cannot do its part. */
   readonly check: () => Promise<void>;
 }
 
-/** Opens the messages service at an address; connects on first use. */
+/** Opens the messages service at an address. It connects on first use. */
 export function openHttpMessages(
   address: HttpAddress,
   reach: Reach,
@@ -24,7 +24,7 @@ export function openHttpMessages(
   return { ...createHttpService(client, 'messages'), close: () => client.close() };
 }
 
-/** Makes the service of a role behind a client. */
+/** Returns the service of a role behind a client. */
 export function createHttpService(client: HttpClient, role: 'logging' | 'messages'): HttpService {
   return {
     async list() {
@@ -44,7 +44,7 @@ export function createHttpService(client: HttpClient, role: 'logging' | 'message
         throw new MlogError('bad_gateway', `At ${client.url} is a ${named} service, not ${role}.`);
       }
       if (named !== '') return;
-      // The reference has no health page: it is ready if its list is there.
+      // The reference has no health page. It is ready if its list is there.
       const list = await client.exchange({ method: 'HEAD', path: `/${role}` });
       const isThere = list.status < 400 || list.status === 405;
       if (!isThere || isRedirect(list)) throw statusError(list);

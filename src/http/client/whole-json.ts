@@ -1,11 +1,11 @@
 import { MlogError } from '../../errors.ts';
 
-/** What matters to see where a JSON value ends: quotes, what a backslash escapes, and brackets. */
+/** Matches what determines where a JSON value ends: quotes, escapes, and brackets. */
 const marks = /\\[^]?|["[\]{}]/g;
 
 /**
- * Passes on flowing JSON, and throws `unavailable` where it ends before the value is complete: where
- * a body ends with its connection, a list that was cut off looks like one that is over.
+ * Passes on streamed JSON, and throws `unavailable` if it ends before the value is complete. If a
+ * body ends with its connection, a list that was cut looks complete.
  */
 export async function* wholeJson(
   chunks: AsyncIterable<string>,

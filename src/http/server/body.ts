@@ -3,23 +3,23 @@ import { MlogError } from '../../errors.ts';
 import { GatheredBytes, overloadedError } from '../gathered-bytes.ts';
 import type { BodyRequest } from './request.ts';
 
-/** What a request body may be and how long it may take. */
+/** How large a request body may be, and how long it may take. */
 export interface BodyLimits {
   readonly bodyMaxBytes: number;
-  /** What all bodies that are being read may hold together. */
+  /** What all bodies being read may hold together. */
   readonly bodiesMaxBytes: number;
   readonly requestTimeoutMs: number;
 }
 
-/** The largest body of one message: every byte of text may take six as a JSON escape. */
+/** The largest body of one message: as a JSON escape, every byte of text takes up to six. */
 export function bodyMaxBytesOf(txtMaxBytes: number): number {
   return 6 * txtMaxBytes + 4_096;
 }
 
 /**
- * Reads a request body to its end. Throws `too_large`, `overloaded` when too much is held of all
- * bodies, `request_timeout`, `cancelled` when the client goes away, and `unsupported_media_type` for
- * an encoded body.
+ * Reads a request body to its end. Throws `too_large`, `overloaded` if all bodies together hold too
+ * much, `request_timeout`, `cancelled` if the client goes away, and `unsupported_media_type` for an
+ * encoded body.
  */
 export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buffer> {
   checkEncoding(request);
@@ -47,7 +47,8 @@ export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buff
       else gathered.add(piece);
     }
     function onClose(): void {
-      // Read as a stream it closes after its end, too; to stop listening for that would cost more.
+      // A body read as a stream is closed after its end, too. Removing the listener would cost
+      // more.
       if (bodies.has(late)) fail(clientGoneError());
     }
 
@@ -60,7 +61,10 @@ export function readBody(request: BodyRequest, limits: BodyLimits): Promise<Buff
   });
 }
 
-/** What all bodies may hold together: more than was set where the largest body would find no room. */
+/**
+ * Returns what all bodies may hold together: more than the setting if the largest body would not
+ * fit.
+ */
 export function heldMaxBytesOf({
   bodiesMaxBytes,
   bodyMaxBytes,
@@ -68,11 +72,11 @@ export function heldMaxBytesOf({
   return Math.max(bodiesMaxBytes, 4 * bodyMaxBytes);
 }
 
-/** The bodies that are being read, with the time when each is late. */
+/** The bodies being read, with the time at which each is late. */
 const bodies = new Set<{ readonly at: number; readonly tell: () => void }>();
 let watch: NodeJS.Timeout | undefined;
 
-/** Looks after the bodies once a second; a timer for each would be one more thing a message. */
+/** Checks the bodies once a second. A timer for each would cost more per message. */
 function watchBodies(): void {
   watch ??= setInterval(() => {
     const now = performance.now();
@@ -81,16 +85,16 @@ function watchBodies(): void {
 }
 
 /**
- * So much of a body is gathered while its reader is busy with the last piece. Measured on bulk: 1.05
- * times the messages of pieces of 64 KiB.
+ * This much of a body is gathered while its reader is busy with the last piece. Measured on bulk:
+ * 1.05 times the messages of pieces of 64 KiB.
  */
 const pieceMaxBytes = 256 * 1024;
 
 /**
- * Gives a request body of any length in pieces, what has come so far in each. It returns where the
- * body ended, and throws where it was cut off, once what came before was taken: as `readBody` does,
- * and `unavailable` when the server stops. Here the time is what may pass until the next piece, not
- * counting what the reader takes for the last one.
+ * Streams a request body of any length in pieces of what has arrived. It returns where the body
+ * ended. Where the body was cut, it first yields what arrived before, then throws: the errors of
+ * `readBody`, and `unavailable` if the server stops. The time limit applies to the wait for the
+ * next piece, without the time that the reader takes.
  */
 export async function* streamBody(
   request: IncomingMessage,
@@ -148,7 +152,7 @@ export async function* streamBody(
     }
   } finally {
     stopping.removeEventListener('abort', onStop);
-    // What still comes is dropped; the connection has a reply to carry.
+    // What still arrives is dropped, because the connection has a reply to carry.
     request.off('data', onData).off('end', onEnd).off('close', onClose).resume();
     gathered.drop();
   }

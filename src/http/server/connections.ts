@@ -4,52 +4,52 @@ import { admit } from '../../net/connection-limit.ts';
 import type { MlogError } from '../../errors.ts';
 import type { BodyRequest } from './request.ts';
 
-/** Knows what is under way on each connection; Node counts the silent ones as busy. */
+/** Tracks what is in flight on each connection. Node itself counts silent connections as busy. */
 export interface Connections {
   /**
-   * Notes that a request is being answered. Gives what to wait for where an earlier request of the
-   * connection is not answered yet: true when it is the turn of this one, false when the connection
-   * was lost meanwhile.
+   * Notes that a request is being answered. If an earlier request of the connection is unanswered,
+   * it returns a promise to wait for: true when it is this request's turn, false if the connection
+   * was lost.
    */
   enter(request: BodyRequest, response: ServerResponse): Promise<boolean> | undefined;
-  /** Says whether a connection is beyond the limit: probes are answered, all else is refused. */
+  /** Says whether a connection is beyond the limit, so that only probes are answered on it. */
   isExtra(socket: Socket): boolean;
-  /** The newest reply that is not done. */
+  /** Returns the newest unfinished reply. */
   current(socket: Socket): ServerResponse | undefined;
-  /** Ends the connections on which no request is under way. */
+  /** Closes the connections without a request in flight. */
   cutQuiet(): void;
-  /** Gives up the bodies that have not come to their end, for this reason. */
+  /** Gives up the bodies that have not arrived completely, for this reason. */
   giveUpBodies(reason: MlogError): void;
 }
 
 /**
- * The most requests of a process that may wait behind earlier ones of their connections. What one
- * read brings may be 2,000 of them, each of about 4 kB: together they hold 40 MB at the most.
+ * The most requests of a process that may wait behind earlier ones of their connections. One read
+ * may bring 2,000 of them, of about 4 kB each. Together they hold at most 40 MB.
  */
 const waitingMaxCount = 10_000;
 
 let waitingCount = 0;
 
 /**
- * So many connections beyond the limit are open at a time. The next one ends the oldest of them, so
- * that probes get an answer whoever holds the others.
+ * This many connections beyond the limit may be open. The next one closes the oldest of them, so
+ * that a probe is answered whoever holds the others.
  */
 const extraMaxCount = 16;
 
-/** How many connections there may be, and who is told when there are as many. */
+/** How many connections there may be, and who hears when the limit is reached. */
 export interface ConnectionLimit {
   readonly connectionsMax: number;
   readonly onFull: () => void;
 }
 
-/** What is known of a connection. */
+/** The state of a connection. */
 interface Connection {
   /**
-   * The newest reply, also when it is done: to listen for its end would cost each request something,
-   * and it says itself that it is done.
+   * The newest reply, finished or not. It tells by itself that it is finished, and listening for
+   * that would cost every request.
    */
   newest: ServerResponse | undefined;
-  /** Requests that wait for earlier ones. While there are any, nothing is read. */
+  /** Requests that wait for earlier ones. Nothing is read while there are any. */
   waitingCount: number;
 }
 
@@ -58,7 +58,7 @@ function unfinished(connection: Connection | undefined): ServerResponse | undefi
   return response?.destroyed ? undefined : response;
 }
 
-/** Watches the connections of a server from now on. */
+/** Tracks the connections of a server from now on. */
 export function watchConnections(
   server: Server,
   { connectionsMax, onFull }: ConnectionLimit,
@@ -78,7 +78,7 @@ export function watchConnections(
       extra.delete(socket);
       waitingCount -= connection.waitingCount;
     });
-    // Node resumes reading at the end of each request that it has read.
+    // Node resumes the socket at the end of each request.
     socket.on('resume', () => {
       if (connection.waitingCount > 0) socket.pause();
     });
@@ -106,7 +106,7 @@ export function watchConnections(
   return {
     enter({ socket }, response) {
       const connection = connections.get(socket);
-      // It was lost before its request was taken up.
+      // The connection was lost before its request was taken up.
       if (!connection) return Promise.resolve(false);
       const before = unfinished(connection);
       connection.newest = response;

@@ -4,8 +4,8 @@ import { MlogError } from '../../errors.ts';
 const headersMaxCount = 100;
 
 /**
- * The headers that mean one thing, so that two of them mean nothing. Node takes the first one of
- * some, and joins the others.
+ * The headers that must not repeat, since two of them contradict each other. Node takes the first
+ * of some and joins others.
  */
 const singleHeaders = new Set([
   'host',
@@ -18,15 +18,15 @@ const singleHeaders = new Set([
 ]);
 
 /**
- * Before llhttp 9, as in Node 20.19, the parser takes headers without a name and names with spaces: two
- * programs in a row may then see different requests.
+ * Before llhttp 9, as in Node 20.19, the parser accepts headers without a name and names with
+ * spaces, so two programs in a row may see different requests.
  */
 const isParserLenient = Number.parseInt(process.versions['llhttp'] ?? '0', 10) < 9;
 
-/** Refuses a request by throwing, whatever it asks for. */
+/** Refuses a request by throwing, whatever its route. */
 export type Guard = (request: IncomingMessage) => void;
 
-/** Every request passes these, in this order, before its route is looked up and its body read. */
+/** Every request passes these in order, before its route is looked up and its body read. */
 export const guards: readonly Guard[] = [checkHeaders, checkHost, checkTransferCoding];
 
 /** Throws `headers_too_large`, or `invalid_argument` for a malformed or repeated name. */
@@ -35,18 +35,21 @@ function checkHeaders({ rawHeaders, headers }: IncomingMessage): void {
     throw new MlogError('headers_too_large', `There are more than ${headersMaxCount} headers.`);
   }
   if (isParserLenient) checkNames(rawHeaders);
-  // Where every name is there once, nothing is repeated. Looking at each name costs more.
+  // If all names differ, nothing is repeated. Looking at each name costs more.
   if (rawHeaders.length !== 2 * Object.keys(headers).length) checkRepeated(rawHeaders);
 }
 
-/** Throws `invalid_argument` where the host is missing (RFC 9112, section 3.2). */
+/** Throws `invalid_argument` if the host is missing (RFC 9112, section 3.2). */
 function checkHost({ headers, httpVersion }: IncomingMessage): void {
   if (headers.host === undefined && httpVersion !== '1.0') {
     throw new MlogError('invalid_argument', 'The request has no Host header.');
   }
 }
 
-/** Throws `unsupported_media_type` for any transfer coding but `chunked`: nothing here decodes it. */
+/**
+ * Throws `unsupported_media_type` for a transfer coding other than `chunked`, since nothing here
+ * decodes it.
+ */
 function checkTransferCoding({ headers }: IncomingMessage): void {
   const coding = headers['transfer-encoding'];
   if (coding === undefined || coding.toLowerCase() === 'chunked') return;

@@ -3,8 +3,8 @@ import { json, type Reply } from './reply.ts';
 import type { Routes } from './server.ts';
 
 /**
- * The health surface of a role. `/livez` looks at nothing but the process; `/readyz` and `/healthz`
- * ask every dependency and name each.
+ * Returns the health routes of a role. `/livez` checks only that the process answers. `/readyz` and
+ * `/healthz` ask every dependency and name each.
  */
 export function healthRoutes(subject: Subject): Routes {
   const { role } = subject;

@@ -3,13 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { MlogError } from '../../errors.ts';
 
 /**
- * Reads the Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): a quoted string of
- * RFC 8941, or the bare key. Gives undefined where there is none. Throws `invalid_argument`.
+ * Parses the Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): a quoted string of
+ * RFC 8941, or the bare key. Returns undefined if there is none. Throws `invalid_argument`.
  */
 export function readIdempotencyKey(request: IncomingMessage): string | undefined {
   const given = request.headers['idempotency-key'];
   if (given === undefined) return undefined;
-  // Node reads header bytes as Latin-1; a key is UTF-8.
+  // Node decodes headers as Latin-1, and a key is UTF-8.
   const bytes = Buffer.from(String(given), 'latin1');
   if (!isUtf8(bytes)) throw keyError('is not valid UTF-8');
   const value = bytes.toString();

@@ -10,18 +10,20 @@ import type { Representation } from './media-type.ts';
 import { json, type Reply } from './reply.ts';
 import type { Request } from './server.ts';
 
-/** What a reader asked for: one entry by its id, or some entries, and in which media type. */
+/**
+ * What a reader asked for: one entry by its id, or a selection of entries, and in which media type.
+ */
 export interface Listing extends Selection {
   readonly id?: string | undefined;
-  /** The media types the reader takes, the best one first. */
+  /** The media types that the reader accepts, the best one first. */
   readonly types: readonly string[];
-  /** The query asks for something, so the plain list is no answer. */
+  /** Whether the query selects something, which the plain list cannot answer. */
   readonly isQueried: boolean;
 }
 
 const parameters = ['after', 'limit', 'last', 'id', 'journal'] as const;
 
-/** Answers every representation of a list by one handler, for use in a table of `byAccept`. */
+/** Returns the representations of a list, answered by one handler, for the table of `byAccept`. */
 export function listingTypes(handler: Representation): Record<string, Representation> {
   return {
     [mediaTypes.json]: handler,
@@ -31,7 +33,7 @@ export function listingTypes(handler: Representation): Record<string, Representa
 }
 
 /**
- * Parses the query of a listing, whose reader accepts these media types, the best one first. Throws
+ * Parses the query of a listing whose reader accepts these media types, best first. Throws
  * `invalid_argument` for a wrong or unknown parameter.
  */
 export function parseListing({ search, raw }: Request, types: readonly string[]): Listing {
@@ -51,7 +53,7 @@ export function parseListing({ search, raw }: Request, types: readonly string[])
     isQueried: query.size > 0,
     after: seen ?? numberOf('after', query.get('after')),
     limit: numberOf('limit', query.get('limit')),
-    // Of a client that comes back: the last ones are now others, and some between would be missed.
+    // For a resuming client, the last entries are different ones now, and `last` would skip some.
     last: seen === undefined ? numberOf('last', query.get('last')) : undefined,
     journal: query.get('journal') ?? undefined,
     ...(id !== null && { id: parseId(id) }),
@@ -64,7 +66,9 @@ export function parseListing({ search, raw }: Request, types: readonly string[])
   return listing;
 }
 
-/** A client of events that comes back tells by this header how far it was, whatever it asked. */
+/**
+ * A client that resumes a stream of events sends its position in this header, whatever its query.
+ */
 function lastEventId(raw: Request['raw'], types: readonly string[]): number | undefined {
   const given = raw.headers['last-event-id'];
   if (types[0] !== mediaTypes.events || given === undefined) return undefined;
@@ -82,13 +86,13 @@ function numberOf(name: string, given: string | null): number | undefined {
 
 /** How listings of a journal are answered. */
 export interface ListingOptions extends EventOptions {
-  /** Set where the journal is the copy of another one. */
+  /** Set if the journal is a copy of another one. */
   readonly furthest?: Furthest;
 }
 
 /**
- * Answers a listing from a journal. Throws `not_found` for an id that is not in it, `gone` for a
- * position that retention has removed or that the journal never had.
+ * Answers a listing from a journal. Throws `not_found` for an unknown id, and `gone` for a position
+ * that retention has removed or that the journal never reached.
  */
 export async function replyToListing(
   listing: Listing,
@@ -128,7 +132,7 @@ async function replyWithEvents(
 
 function toHeaders({ journal, firstSeq, lastSeq }: Head): Record<string, string> {
   return {
-    // A facade knows none from an older logging service.
+    // A facade learns no id from an older logging service.
     ...(journal && { 'Mlog-Journal': journal }),
     'Mlog-First-Seq': String(firstSeq),
     'Mlog-Last-Seq': String(lastSeq),

@@ -21,7 +21,7 @@ export function byMediaType(handlers: Readonly<Record<string, Handler>>): Handle
   };
 }
 
-/** Answers in one media type; is told all those that the reader accepts, the best one first. */
+/** Answers in one media type. `accepted` are all types that the reader accepts, best first. */
 export type Representation = (
   request: Request,
   accepted: readonly string[],
@@ -29,7 +29,7 @@ export type Representation = (
 
 /**
  * Chooses the handler of a request by the media type that its reader accepts (RFC 9110, section
- * 12.5.1); of several that it likes as well, the first one here. Throws `not_acceptable`.
+ * 12.5.1). Of equally accepted types, the first one in the table wins. Throws `not_acceptable`.
  */
 export function byAccept(handlers: Readonly<Record<string, Representation>>): Handler {
   const served = Object.keys(handlers);

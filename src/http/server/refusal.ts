@@ -5,24 +5,24 @@ import { mediaTypes } from '../formats.ts';
 import { toProblem } from '../problem.ts';
 import { toRawReply, type Reply } from './reply.ts';
 
-/** Returns the reply that tells a client of an error. */
+/** Returns the reply that reports an error to a client. */
 export function toErrorReply(error: MlogError): Reply & { readonly body: string } {
   const { httpStatus: status, httpHeaders: headers } = error;
   return { status, type: mediaTypes.problem, headers, body: toProblem(error) };
 }
 
-/** Answers what the HTTP parser refuses; there is no request object for it. */
+/** Answers a request that the HTTP parser refused, for which there is no request object. */
 export function refuseMalformed(
   error: NodeJS.ErrnoException,
   socket: Socket,
   connections: Connections,
 ): void {
   const response = connections.current(socket);
-  // Behind a whole request comes something that is none: the reply to the request goes first.
+  // Malformed bytes follow a whole request, whose reply goes first.
   if (response?.req.complete) return void response.once('finish', () => socket.destroySoon());
-  // The request was refused by its head, and what follows the head is no body.
+  // The head was refused already, and what follows it is no body.
   if (response?.headersSent && response.statusCode >= 400) return socket.destroySoon();
-  // Part of a body of lines may be stored already, so it cannot be refused any more.
+  // Some lines of a bulk body may be stored, so it cannot be refused as a whole.
   const isPartly =
     response?.headersSent || response?.req.headers['content-type']?.includes('ndjson');
   if (isPartly || !socket.writable) return void socket.destroy();

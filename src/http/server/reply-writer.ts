@@ -4,8 +4,8 @@ import { headersOf, type Pieces, type Reply } from './reply.ts';
 import { ReplyReader, type ReaderLimits } from './stall.ts';
 
 /**
- * Writes a reply; of one that is short nothing is left to wait for. A failure before the first
- * piece of a streamed body is thrown, nothing sent.
+ * Writes a reply. Returns a promise only for a long one, which may have to wait for its reader. If
+ * a streamed body fails before its first piece, this throws and has sent nothing.
  */
 export function writeReply(
   response: ServerResponse,
@@ -17,18 +17,18 @@ export function writeReply(
   const length = Buffer.byteLength(body);
   const head = headersOf(reply, length);
   if (length > pieceBytes) return writePieces(response, status, head, inPieces(body), limits);
-  // Text of ASCII alone is the same bytes in Latin-1, which Node writes faster. Measured on a bare
-  // server that answers JSON: 1.13 times the requests.
+  // ASCII is the same in Latin-1, which Node writes faster. Measured on a bare server that answers
+  // JSON: 1.13 times the requests.
   writeWhole(response.writeHead(status, head), body, length === body.length ? 'latin1' : 'utf8');
   return undefined;
 }
 
 /**
- * Writes head and body as one piece. By `end` alone Node writes an empty second piece with them, and
- * for two pieces the system call of many: 1.1 of the 16 µs that a bare server needs for a request.
+ * Writes head and body as one piece. With `end` alone, Node adds an empty second piece, and needs
+ * the system call for several pieces: 1.1 of the 16 µs that a bare server spends on a request.
  */
 function writeWhole(response: ServerResponse, body: string, encoding: BufferEncoding): void {
-  // There is none where the client has gone.
+  // The socket is gone if the client is.
   const { socket } = response;
   socket?.cork();
   response.write(body, encoding);
@@ -44,7 +44,7 @@ async function writeStream(
   const { body, status, release } = reply;
   const headers = headersOf(reply);
   try {
-    // Of a reply to HEAD the body is not even begun.
+    // The body of a reply to HEAD is not even begun.
     if (response.req.method === 'HEAD') response.writeHead(status, headers).end();
     else {
       const pieces = typeof body === 'function' ? body(goneSignal(response)) : body;
@@ -61,11 +61,11 @@ function goneSignal(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-/** More than this is written in pieces of this size, so that everybody else gets a turn between. */
+/** Longer replies are written in pieces of this size, with turns for others in between. */
 const pieceBytes = 64 * 1024;
 
 function* cutPiece(piece: string | Buffer): Generator<string | Buffer> {
-  // A page of entries is a little more than its texts; it goes as it is.
+  // A page of entries is a little larger than its texts, and is written whole.
   if (piece.length <= 2 * pieceBytes) return yield piece;
   const bytes = Buffer.from(piece);
   for (let from = 0; from < bytes.length; from += pieceBytes) {
@@ -79,9 +79,9 @@ async function* inPieces(body: string): AsyncGenerator<string> {
 }
 
 /**
- * Writes the reply to a request that may not have come to its end. The connection stays until it
- * has, for a while: closed under a client that is still sending, it would be a broken connection to
- * that client, and the reply would never be read. `lingerMs` is how long it may go on sending.
+ * Writes the reply to a request that may be incomplete. The connection stays open for up to
+ * `lingerMs` while the client is sending: if it were closed, the client would see a broken
+ * connection and never read the reply.
  */
 export async function writeRefusal(
   response: ServerResponse,
@@ -89,7 +89,7 @@ export async function writeRefusal(
   lingerMs: number,
 ): Promise<void> {
   const request = response.req;
-  // Node has come to the end of a request without a body when this turn is over.
+  // By the end of this turn, Node has finished reading a request without a body.
   await Promise.resolve();
   const length = Buffer.byteLength(body);
   if (!request.complete) response.setHeader('Connection', 'close');
@@ -104,13 +104,13 @@ export async function writeRefusal(
 }
 
 /**
- * So much of long replies goes out in a turn of the event loop, of all of them together: where the
- * next piece is there already, nobody else would get a turn between. Measured with 100 readers of
- * everything, each writing a piece a turn: a form took seconds.
+ * How much of all long replies is written in one turn of the event loop. If the next piece of a
+ * reply is always ready, nobody else would get a turn. Measured with 100 readers of everything,
+ * each writing one piece per turn: a form took seconds.
  */
 const turnMaxBytes = 128 * 1024;
 
-/** Those who have written so many bytes and have more to write, in their order. */
+/** The writers that wait for their next turn, in order, with the bytes that they wrote. */
 const writers: { readonly bytes: number; readonly goOn: () => void }[] = [];
 
 function nextTurn(bytes: number): Promise<void> {

@@ -1,33 +1,33 @@
 import { STATUS_CODES, type OutgoingHttpHeader } from 'node:http';
 import { mediaTypes, toJsonLine } from '../formats.ts';
 
-/** A body that is made while it is read. */
+/** A body that is produced while it is read. */
 export type Pieces = AsyncIterable<string> | ((gone: AbortSignal) => AsyncIterable<string>);
 
-/** What a handler gives back; the server writes it. */
+/** What a handler returns for the server to write. */
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly type?: string | undefined;
   /**
-   * The whole body, or pieces of one that is made while it is read. Pieces that may be long in
-   * coming are made by a function, whose signal is aborted when the reader has gone.
+   * The whole body, or pieces of one that is produced while it is read. If the next piece may take
+   * long, a function makes them, and its signal is aborted once the reader is gone.
    */
   readonly body?: string | Pieces;
-  /** Of a failure that a handler answers itself: what went wrong, for the diagnostics. */
+  /** What went wrong, for the diagnostics, if a handler reports a failure by itself. */
   readonly reason?: string | undefined;
-  /** Frees what the body would read from; called in the end, whether it was read or not. */
+  /** Releases what the body reads from. Called in the end, whether the body was read or not. */
   readonly release?: () => void;
 }
 
-/** A JSON value as the reference writes it: compact, with a final newline. */
+/** Returns a JSON reply as the reference writes it: compact, with a final newline. */
 export function json(status: number, value: unknown, headers?: Reply['headers']): Reply {
   return { status, type: mediaTypes.json, body: toJsonLine(value), ...(headers && { headers }) };
 }
 
 /**
- * Returns the headers of a reply, names and values by turns: Node writes these as they are, and takes
- * longer over an object. No reply is for a cache, because each says how things stand now.
+ * Returns the headers of a reply as alternating names and values, which Node writes faster than an
+ * object. No reply may be cached, because each reports the present state.
  */
 export function headersOf({ type, headers }: Reply, length?: number): OutgoingHttpHeader[] {
   const all: OutgoingHttpHeader[] = ['Cache-Control', 'no-store'];

@@ -15,31 +15,31 @@ import type { ReaderLimits } from './stall.ts';
 
 /** A request as a handler sees it. */
 export interface Request {
-  /** Node's own request, for the headers and the body. */
+  /** Node's own request, for its headers and body. */
   readonly raw: BodyRequest;
-  /** What stands behind the question mark of the target. */
+  /** The query: what follows the question mark of the target. */
   readonly search: string;
-  /** Aborted when the server stops: what has no end of its own ends then. */
+  /** Aborted when the server stops, which ends replies that have no end of their own. */
   readonly stopping: AbortSignal;
 }
 
-/** Answers a request, or throws an `MlogError`, which the server turns into a problem document. */
+/** Answers a request, or throws an `MlogError`, which the server writes as a problem document. */
 export type Handler = (request: Request) => Promise<Reply> | Reply;
 
-/** What one path answers, by method. HEAD comes with GET. */
+/** What one path answers, by method. GET includes HEAD. */
 export interface Route {
   readonly GET?: Handler;
   readonly POST?: Handler;
-  /** Answers all other methods where the reference has its own words for them. */
+  /** Answers all other methods, if the reference has words of its own for them. */
   readonly otherwise?: Handler;
-  /** Answered also where all connections are taken. */
+  /** Answered even when all connections are taken. */
   readonly isProbe?: boolean;
 }
 
-/** The HTTP surface of a role: a route by path. */
+/** The HTTP surface of a role: a route for each path. */
 export type Routes = Readonly<Record<string, Route>>;
 
-/** How clients are held in bounds. */
+/** The bounds on clients. */
 export interface ServerLimits extends ReaderLimits {
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
@@ -47,7 +47,7 @@ export interface ServerLimits extends ReaderLimits {
   readonly shutdownTimeoutMs: number;
 }
 
-/** Where and what to serve. */
+/** Where to listen and what to serve. */
 export interface ServerOptions {
   readonly host: string;
   /** 0 takes any free port. */
@@ -62,11 +62,11 @@ export interface ServerOptions {
 /** A server that listens. */
 export interface Server {
   readonly url: string;
-  /** Stops accepting, waits for the requests under way, and closes every connection. */
+  /** Stops accepting, waits for the requests in flight, and closes every connection. */
   close(): Promise<void>;
 }
 
-/** Starts an HTTP server. Throws `failed_precondition` where the address cannot be used. */
+/** Starts an HTTP server. Throws `failed_precondition` if the address cannot be used. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { host, port, limits, logger, toldCodes = [] } = options;
   const routes = new Map(Object.entries(options.routes));
@@ -79,9 +79,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       maxHeaderSize: 16 * 1024,
       headersTimeout: limits.headersTimeoutMs,
       keepAliveTimeout: limits.keepAliveTimeoutMs,
-      // Bodies have deadlines of their own, for a bulk body may rightly take longer than a form.
+      // Bodies have time limits of their own, because a bulk body may take longer than a form.
       requestTimeout: 0,
-      // A request without a host is refused in the words of all other refusals.
+      // A guard refuses a request without a host, with a problem document like every refusal.
       requireHostHeader: false,
       connectionsCheckingInterval: 1_000,
     },
@@ -91,7 +91,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       void answer(request, response);
     },
   );
-  // Counted in `route`: this would drop what is too much without a word.
+  // A guard counts the headers. With a limit here, Node would silently drop the rest.
   server.maxHeadersCount = 0;
   server.on('checkExpectation', (request, response) => {
     const { expect } = request.headers;
@@ -107,7 +107,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   async function answer(request: BodyRequest, response: ServerResponse): Promise<void> {
     try {
-      // One request a connection at a time: the replies to others would wait in memory.
+      // One request per connection at a time: replies to further ones would wait in memory.
       const turn = connections.enter(request, response);
       if (turn && !(await turn)) return;
       const isExtra = connections.isExtra(request.socket);
@@ -134,18 +134,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       code,
       ...(details['id'] !== undefined && { id: details['id'] }),
     };
-    // A fault of mlog itself is told with its stack, what a client did with its reason; that all
-    // connections are taken was told when it came to that.
+    // A bug in mlog is logged with its stack, a client's fault with its reason. That all
+    // connections are taken was logged when it happened.
     if (code === 'internal') logger.error({ ...facts, err: cause }, 'Request failed');
     else if (thrown === fullError || toldCodes.includes(code))
       logger.debug({ ...facts, reason: message }, 'Request failed');
     else logger.warn({ ...facts, reason: message }, 'Request failed');
     if (response.headersSent) {
-      // Half a body is out: only a broken connection tells the client that it is not whole.
+      // Part of the body is out. Only a broken connection tells the client that it is incomplete.
       response.destroy();
       return;
     }
-    // A service that stops has no time for who goes on sending.
+    // A stopping service does not wait long for a client that keeps sending.
     void writeRefusal(response, toErrorReply(error), stop.signal.aborted ? 500 : 2_000);
   }
 
@@ -157,7 +157,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       stop.abort();
       const closed = once(server, 'close');
       server.close();
-      // A connection that was busy at that moment turns idle later; then it goes as well.
+      // A connection that is busy now becomes idle later, and is closed then.
       const bodiesLateAtMs = performance.now() + limits.shutdownTimeoutMs / bodyGraces;
       const sweeping = setInterval(() => {
         server.closeIdleConnections();
@@ -171,12 +171,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-/** What a stopping server waits for the rest of a request whose head is not complete. */
+/** How long a stopping server waits for the rest of an incomplete head. */
 const quietGraceMs = 500;
 
 /**
- * A stopping server waits for the rest of a body for this part of the time that the stop may take,
- * for there may be three servers in a process, which stop one after the other.
+ * A stopping server waits for the rest of a body for this fraction of the shutdown time, because a
+ * process may stop three servers one after the other.
  */
 const bodyGraces = 5;
 
@@ -216,7 +216,7 @@ const fullError = new MlogError('overloaded', 'The service has as many connectio
   hint: 'Nothing of the request was taken. Send it again in a moment.',
 });
 
-/** The path and query of a target, which may be a whole URL (RFC 9112, section 3.2.2). */
+/** Returns the path and query of a target, which may be a whole URL (RFC 9112, section 3.2.2). */
 function originForm(target: string): string {
   if (target.startsWith('/') || !URL.canParse(target)) return target;
   const { pathname, search } = new URL(target);

@@ -2,24 +2,24 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { untakenBytes } from '../../net/send-queue.ts';
 
-/** What a reader of a long reply is held to. */
+/** The bounds on the reader of a long reply. */
 export interface ReaderLimits {
-  /** A reader that takes nothing for so long is cut. */
+  /** A reader that takes nothing for this long is disconnected. */
   readonly readerStallMs: number;
 }
 
-/** A reader that keeps its reply waiting is looked at so many times before it counts as stalled. */
+/** How often a waiting reader is examined before it counts as stalled. */
 const looksPerStall = 10;
 
 /**
- * A reader may take its reply in bursts: what it has taken buys it time for a pause, a second for
- * each 200 kB, up to this many times what it may stall. `curl --limit-rate 300k` takes 7.4 MB at
- * once and then nothing for 25 s, and so does a facade whose own reader is slow.
+ * A reader may take its reply in bursts. What it takes earns it time for a pause, one second per
+ * 200 kB, up to this many times the stall limit. `curl --limit-rate 300k` takes 7.4 MB at once and
+ * then nothing for 25 s, and so does a facade whose own reader is slow.
  */
 const pauseMaxStalls = 12;
 const pauseBytesPerMs = 200;
 
-/** The reader of a long reply, which may be slow, but not stalled. */
+/** The reader of a long reply, which may be slow but not stalled. */
 export class ReplyReader {
   readonly #response: ServerResponse;
   readonly #stallMs: number;
@@ -30,16 +30,16 @@ export class ReplyReader {
   constructor(response: ServerResponse, { readerStallMs }: ReaderLimits) {
     this.#response = response;
     this.#stallMs = readerStallMs;
-    // Those of earlier replies on the connection count for nothing.
+    // Bytes of earlier replies on the connection do not count.
     this.#takenBytes = response.socket?.bytesWritten ?? 0;
   }
 
   /**
-   * Waits until there is room for more, where so many bytes were just written. Cuts the connection
-   * when the reader takes nothing for too long.
+   * Waits until there is room for more, after so many bytes were written. Disconnects a reader that
+   * takes nothing for too long.
    *
-   * There is room when the reader has taken as much as was written, although Node's `drain` may come
-   * a megabyte later: so a facade reads on evenly from the service behind it.
+   * There is room once the reader has taken as much as was written, even if Node's `drain` would
+   * come a megabyte later. A facade thus keeps reading evenly from the service behind it.
    */
   untilDrained(writtenBytes: number): Promise<void> {
     const response = this.#response;
@@ -68,12 +68,16 @@ export class ReplyReader {
     });
   }
 
-  /** Sees what the reader has taken, and for how long it may pause now; tells as of when. */
+  /**
+   * Updates what the reader has taken and how long it may pause. Returns the time of that
+   * observation.
+   */
   async #look(socket: Socket, beganAtMs: number): Promise<number> {
     const { bytes: untaken, atMs } = await untakenBytes(socket);
-    // What was seen earlier knows nothing of what was written since.
+    // An earlier observation does not include what was written since.
     if (atMs < beganAtMs) return atMs;
-    // The system may overlook a connection once; to count on nothing is right where it never tells.
+    // The system may miss a connection once. If it always does, counting only what Node sees is
+    // right.
     if (untaken === undefined && this.#isTold) return atMs;
     this.#isTold = untaken !== undefined;
     const taken = socket.bytesWritten - socket.writableLength - (untaken ?? 0);
