@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { homeFolder } from './home-folder.ts';
 
-/** The schemes of stores: what opens the address keeps the messages itself. */
+/** The schemes of stores, which keep the messages themselves. */
 export const storeSchemes = ['memory', 'file'] as const;
 
 /** The schemes over which a logging service is reached. */
@@ -88,7 +88,7 @@ function pathOfUrl(given: string): string | undefined {
   try {
     return fileURLToPath(given);
   } catch {
-    // It names a host, or has an encoded slash: no path of this machine.
+    // The URL names a host or has an encoded slash, so it is no path of this machine.
     return undefined;
   }
 }
@@ -102,7 +102,7 @@ function parseHttp(given: string, endpoint: string): Parts | undefined {
   return { host: url.hostname, port, path, text: url.origin + path };
 }
 
-/** `grpc://HOST:PORT` and nothing behind it. */
+/** Parses `grpc://HOST:PORT`, with nothing after it. */
 function parseGrpc(given: string): Parts | undefined {
   const wellFormed = /^grpc:\/\/((?:[\w.-]+|\[[\da-f:.]+\])):(0*[1-9]\d*)$/i;
   const [, host, port] = wellFormed.exec(given) ?? [];
@@ -120,7 +120,7 @@ export function originOf({ text, path }: Address): string {
   return text.slice(0, text.length - path.length);
 }
 
-/** Says whether a text may hold a password; one that is no address may if it has an `@`. */
+/** Says whether a text may contain a password. A text that is no address may, if it has an `@`. */
 export function mayHoldUser(given: string): boolean {
   const url = toHttpUrl(given);
   return url ? url.username !== '' || url.password !== '' : given.includes('@');

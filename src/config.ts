@@ -24,8 +24,8 @@ const keepers = ['logging', 'all'] as const;
 const clients = ['send', 'client'] as const;
 
 /**
- * Every setting of mlog, once. By rule `batchMaxCount` here is the flag `--batch-max-count`, the
- * variable `MLOG_BATCH_MAX_COUNT` and the option `batchMaxCount`; the unit stands in the name.
+ * Every setting of mlog, once. By rule, `batchMaxCount` here is the flag `--batch-max-count`, the
+ * variable `MLOG_BATCH_MAX_COUNT` and the option `batchMaxCount`. The unit is part of the name.
  */
 export const settings = {
   url: facadeAddress('http://localhost:8880', 'Address of the facade', clients),
@@ -118,7 +118,7 @@ export const settings = {
   ),
 } satisfies Record<string, Setting<unknown>>;
 
-/** What a command line gave: the text of each flag, by its option. */
+/** The flags of a command line: the text of each, by its option. */
 export type Flags = Readonly<Record<string, unknown>>;
 
 /** The name of a setting, as an option. */
@@ -130,40 +130,40 @@ type ValueOf<Name extends SettingName> =
   | Exclude<ReturnType<Table[Name]['parse']>, undefined>
   | Extract<DefaultOf<Table[Name]['default']>, undefined>;
 
-/** The values of the settings that a reader knows, or all of several readers. */
+/** The values of the settings that a reader knows, or that several readers share. */
 export type SettingsOf<By extends Reader> = {
   readonly [
     Name in SettingName as [By] extends [Table[Name]['readers'][number]] ? Name : never
   ]: ValueOf<Name>;
 };
 
-/** The names of the settings that one reader knows. */
+/** Returns the names of the settings that a reader knows. */
 export function settingsOf(reader: Reader): SettingName[] {
   const names = Object.keys(settings) as SettingName[];
   return names.filter((name) => settingOf(name).readers.includes(reader));
 }
 
-/** What there is to tell of a setting. */
+/** Returns the definition of a setting. */
 export function settingOf(name: SettingName): Setting<unknown> {
   return settings[name];
 }
 
-/** The flag of a setting: `batchMaxCount` is `--batch-max-count`. */
+/** Returns the flag of a setting: `batchMaxCount` is `--batch-max-count`. */
 export function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** The environment variable of a setting: `batchMaxCount` is `MLOG_BATCH_MAX_COUNT`. */
+/** Returns the environment variable of a setting: `batchMaxCount` is `MLOG_BATCH_MAX_COUNT`. */
 export function variableOf(name: string): string {
   return `MLOG_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
 /**
- * Reads the settings of one reader: the flag, else the environment variable, else the default. An
- * empty variable counts as not set, and so does one that a container platform sets for a service
- * named mlog, such as `MLOG_PORT=tcp://10.0.0.7:8880`. Throws `usage`, naming the setting, where it
- * came from and what would be right; a flag that this reader does not know is refused, a variable
- * is not.
+ * Reads the settings of one reader: from the flag, else the environment variable, else the default.
+ * An empty variable counts as unset, and so does one that a container platform sets for a service
+ * named mlog, such as `MLOG_PORT=tcp://10.0.0.7:8880`. Throws `usage` with the setting, where it
+ * came from, and what would be right. A flag that this reader does not know is refused; a variable
+ * is ignored.
  */
 export function readSettings<By extends Reader>(
   reader: By,
@@ -204,7 +204,7 @@ function parseSetting(name: SettingName, given: string, from: string): unknown {
   });
 }
 
-/** The path of the program that a shell started, as most shells tell it. */
+/** Returns the path of the program that a shell started, as most shells tell it. */
 export function startedAs(env: NodeJS.ProcessEnv = process.env): string | undefined {
   return env['_'];
 }
@@ -237,13 +237,16 @@ function defaultPortOf(reader: Reader): number {
   return defaultPorts[reader] ?? 0;
 }
 
-/** A replica may stand beside the service that it follows, so it takes no file unless it is told. */
+/** A replica may run beside the service that it follows, so by default it keeps no file. */
 function defaultStoreOf(reader: Reader, env: NodeJS.ProcessEnv): StoreAddress {
   const usual = reader === 'messages' ? 'memory:' : `file:${join(dataFolder(env), 'mlog.db')}`;
   return parseAddress(usual, storeSchemes)!;
 }
 
-/** `$XDG_DATA_HOME/mlog`, by the XDG Base Directory Specification; relative values are ignored. */
+/**
+ * Returns `$XDG_DATA_HOME/mlog`, as in the XDG Base Directory Specification. Relative values are
+ * ignored.
+ */
 function dataFolder(env: NodeJS.ProcessEnv): string {
   for (const name of ['XDG_DATA_HOME', 'HOME']) checkVariable(name, env[name] ?? '');
   const base = env['XDG_DATA_HOME'];

@@ -1,15 +1,15 @@
-/** What a code means outside: to a client over HTTP or gRPC, to a shell, to who may try again. */
+/** What a code means to others: over HTTP, over gRPC, in a shell, and for a retry. */
 interface Meaning {
   readonly http: number;
-  /** The name of the status (https://grpc.io/docs/guides/status-codes/). */
+  /** The name of the gRPC status (https://grpc.io/docs/guides/status-codes/). */
   readonly grpc: string;
   readonly exit: number;
   readonly retryable: boolean;
 }
 
 /**
- * The closed set of things that can go wrong. Retrying, the replies of both wires and exit codes
- * read this table and decide nothing by themselves.
+ * The closed set of errors. Retries, replies on both wires and exit codes read this table and
+ * decide nothing themselves.
  */
 const meanings = {
   usage: { http: 500, grpc: 'INTERNAL', exit: 2, retryable: false },
@@ -42,13 +42,16 @@ const meanings = {
 /** A name from the closed set of error codes. */
 export type Code = keyof typeof meanings;
 
-/** The name of a gRPC status that a code may come to. */
+/** The name of a gRPC status in the table. */
 export type GrpcStatus = (typeof meanings)[Code]['grpc'];
 
-/** What another service says of itself alone: its stop and its faults may pass, as an outage does. */
+/**
+ * Codes by which a remote service reports its own stop or bug. To the caller this is an outage that
+ * may pass.
+ */
 const passing = new Set<Code>(['closed', 'cancelled', 'internal', 'outcome_unknown', 'usage']);
 
-/** Reads the code that another service has told; gives undefined for a word that is none. */
+/** Parses the code that a remote service reported. Returns undefined for an unknown word. */
 export function parseCode(word: unknown): Code | undefined {
   if (typeof word !== 'string' || !Object.hasOwn(meanings, word)) return undefined;
   const code = word as Code;
@@ -64,19 +67,19 @@ interface ErrorOptions {
   readonly isMisfit?: boolean;
 }
 
-/** What every deliberate failure in mlog is: a code, what happened, and what to do about it. */
+/** Every deliberate failure in mlog: a code, what happened, and what to do next. */
 export class MlogError extends Error {
   override readonly name = 'MlogError';
   readonly code: Code;
-  /** The next step for the person who reads it, as a sentence. */
+  /** The next step for the reader, as a sentence. */
   readonly hint: string | undefined;
-  /** Facts for a program that reads the error, such as the `line` or the stored `seq`. */
+  /** Facts for programs, such as the `line` or the stored `seq`. */
   readonly details: Readonly<Record<string, string | number>>;
-  /** What its reply over HTTP says in headers beside those of its status, such as `Allow`. */
+  /** Headers of its HTTP reply besides those that the status requires, such as `Allow`. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Nothing of the append was sent, so this was no attempt to deliver it. */
+  /** Nothing of the append was sent, so this does not count as an attempt. */
   readonly isUnsent: boolean;
-  /** The service answered, but not as the kind of service it was taken for. */
+  /** The service answered, but not as the kind of service that was expected. */
   readonly isMisfit: boolean;
 
   constructor(code: Code, message: string, options: ErrorOptions = {}) {
@@ -110,9 +113,9 @@ export class MlogError extends Error {
   }
 }
 
-/** What Node throws where the system has run out of something, and what to do about it. */
+/** Errors of Node for exhausted resources, and what to do about them. */
 const shortages: readonly (readonly [codes: string[], what: string, hint: string])[] = [
-  // Node gives no other code where a thread cannot open what it needs.
+  // Node reports this code if a thread cannot open its files.
   [
     ['EMFILE', 'ERR_WORKER_INIT_FAILED'],
     'This process may not open more files and connections.',
@@ -124,9 +127,8 @@ const shortages: readonly (readonly [codes: string[], what: string, hint: string
 ];
 
 /**
- * Gives the same error if it is one of ours, and `failed_precondition` where the system has run out
- * of something. Anything else is a fault in mlog itself and becomes `internal`. The original is the
- * cause, for the diagnostics only.
+ * Returns an `MlogError` unchanged, and `failed_precondition` for an exhausted resource. Anything
+ * else is a bug in mlog and becomes `internal`, with the original as its cause for the diagnostics.
  */
 export function toMlogError(error: unknown): MlogError {
   if (error instanceof MlogError) return error;
@@ -141,21 +143,21 @@ export function toMlogError(error: unknown): MlogError {
   });
 }
 
-/** Adds facts for the reader to an error of ours; any other error stays as it is. */
+/** Adds facts to an `MlogError`. Any other error is returned unchanged. */
 export function addDetails(error: unknown, more: MlogError['details']): unknown {
   if (!(error instanceof MlogError)) return error;
   return remake(error, error.code, { details: { ...error.details, ...more } });
 }
 
-/** Notes on an error of an append that nothing of it was sent. */
+/** Marks an error of an append: nothing of it was sent. */
 export function asUnsent(error: unknown): MlogError {
   const known = toMlogError(error);
   return remake(known, known.code, { isUnsent: true });
 }
 
 /**
- * Makes an outage of what another service tells of itself, such as a fault or its stop, in reply to
- * an append: that is no refusal of the messages, so they may be sent again.
+ * Converts what a remote service reports about itself in reply to an append, such as a bug or its
+ * stop, into an outage. This does not refuse the messages, so they may be sent again.
  */
 export function asOutage(error: MlogError): MlogError {
   if (error.retryable || error.httpStatus < 500) return error;
@@ -168,7 +170,7 @@ function remake(error: MlogError, code: Code, changes: ErrorOptions): MlogError 
   return new MlogError(code, message, { ...kept, ...changes });
 }
 
-/** Says whether a Node system error carries this code, such as `ENOENT`. */
+/** Says whether an error of Node carries one of these codes, such as `ENOENT`. */
 export function hasErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }

@@ -2,20 +2,20 @@ import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { MlogError } from './errors.ts';
 
-/** What Node puts in the place of bytes that are not UTF-8, wherever it makes a string of them. */
+/** What Node substitutes for bytes that are not UTF-8 when it decodes them. */
 const replacement = '\uFFFD';
 
 /**
- * Refuses arguments that are not UTF-8. Node has repaired them by now, so that two ids may have
- * become one; Linux still has the bytes, and where they cannot be had, an argument with U+FFFD is
- * refused whatever it was. Throws `invalid_argument`.
+ * Refuses arguments that are not UTF-8. Node has replaced the bytes already, so that two ids may
+ * have become one. Linux still has the bytes; elsewhere, an argument with U+FFFD is refused in any
+ * case. Throws `invalid_argument`.
  */
 export function checkArguments(argv: readonly string[]): void {
   const repaired = argv.findIndex((text) => text.includes(replacement));
   if (repaired < 0) return;
   const given = readEntries('/proc/self/cmdline');
   for (const [index, text] of argv.entries()) {
-    // The options of Node itself stand before the program and are not in `argv`.
+    // The options of Node precede the program and are not in `argv`.
     const bytes = given?.at(index - argv.length);
     if (!text.includes(replacement) || (bytes && isUtf8(bytes))) continue;
     throw new MlogError('invalid_argument', `${nameOf(argv, index)} is not valid UTF-8.`, {
@@ -24,7 +24,7 @@ export function checkArguments(argv: readonly string[]): void {
   }
 }
 
-/** Refuses a variable of the environment as `checkArguments` does an argument. Throws `usage`. */
+/** Refuses an environment variable as `checkArguments` refuses an argument. Throws `usage`. */
 export function checkVariable(name: string, text: string): void {
   if (!text.includes(replacement)) return;
   const given = readEntries('/proc/self/environ');
@@ -44,7 +44,10 @@ function nameOf(argv: readonly string[], index: number): string {
   return `Argument ${index - 1}${before.startsWith('-') ? `, behind ${before},` : ''}`;
 }
 
-/** Reads what the process was started with, as bytes; undefined where there is no such file. */
+/**
+ * Reads the arguments or the environment of this process as bytes; undefined if the system has no
+ * such file.
+ */
 function readEntries(path: string): Buffer[] | undefined {
   let bytes: Buffer;
   try {

@@ -3,8 +3,8 @@ import { isAbsolute } from 'node:path';
 import { MlogError } from './errors.ts';
 
 /**
- * Returns the home folder of this user. Throws `usage` where there is none: HOME is unset or not
- * absolute, and the user has no entry in the user database, as in many containers.
+ * Returns the home folder of this user. Throws `usage` if there is none: HOME is unset or relative,
+ * and the user is not in the user database, as in many containers.
  */
 export function homeFolder(): string {
   const folder = [homedir, () => userInfo().homedir].map(pathOrNothing).find(isAbsolute);

@@ -9,32 +9,32 @@ export interface Closeable {
   close(): Promise<void>;
 }
 
-/** A service that runs. */
+/** A running service. */
 export interface StartedService extends Closeable {
   readonly url: string;
-  /** What the start line says of it, by name. */
+  /** What the start line says about it, by name. */
   readonly facts: Readonly<Record<string, string>>;
 }
 
 /** How a process runs until it is told to stop. */
 export interface RunOptions {
-  /** Starts all that runs; where it throws, it has closed what it had started. */
+  /** Starts everything. If it throws, it has closed what it had started. */
   readonly start: () => Promise<Closeable>;
-  /** Rejects when the process can do its work no longer. */
+  /** Rejects when the process can no longer do its work. */
   readonly failed: Promise<never>;
   readonly shutdownTimeoutMs: number;
   readonly logger: Logger;
 }
 
 /**
- * Starts, waits for SIGTERM, SIGINT or the end of the terminal, and stops in order: whoever was
- * accepted is answered first. A signal is heard from the start on, for whoever reads that it is
- * ready may send one at once. A second signal ends the process at once, unless it comes within half
- * a second: Ctrl-C comes from the terminal and from npm.
+ * Starts, waits for SIGTERM, SIGINT or the end of the terminal, and shuts down gracefully: accepted
+ * requests are answered first. Signals are handled from the start, because a supervisor may send
+ * one as soon as the process is ready. A second signal ends the process at once, unless it follows
+ * within half a second: Ctrl-C arrives from the terminal and from npm.
  *
- * When the start fails, its error is thrown. When `failed` rejects,
- * whoever waits is told so, within half a second, and its error is thrown. Throws
- * `failed_precondition` when a stop takes too long, or a start that a signal is to end.
+ * If the start fails, its error is thrown. If `failed` rejects, waiting clients are answered within
+ * half a second and its error is thrown. Throws `failed_precondition` if the shutdown takes too
+ * long, or the start does after a signal.
  */
 export async function runUntilStopped(options: RunOptions): Promise<void> {
   const { start, failed, shutdownTimeoutMs, logger } = options;
@@ -44,14 +44,14 @@ export async function runUntilStopped(options: RunOptions): Promise<void> {
   let started: Closeable | undefined;
   try {
     const late = signalled.then(() => deadline(shutdownTimeoutMs));
-    // After the start it means nothing.
+    // After the start this no longer matters.
     late.catch(() => {});
     started = await Promise.race([start(), failed, late]);
     const signal = await Promise.race([signalled, failed]);
     logger.info({ signal }, 'Stopping');
     await Promise.race([started.close(), failed, deadline(shutdownTimeoutMs)]);
     logger.info('Stopped');
-    // Once its terminal is gone, Node fails an assertion of its own where it exits by itself.
+    // Without its terminal, a normal exit of Node fails an assertion in Node.
     if (signal === 'SIGHUP' && isAtTerminal) {
       process.once('exit', () => process.kill(process.pid, signal));
     }
@@ -63,7 +63,7 @@ export async function runUntilStopped(options: RunOptions): Promise<void> {
   }
 }
 
-/** Tells Node's own warnings as lines of the diagnostics; Node prints text between those. */
+/** Logs Node's own warnings. Node would print them as text between the lines of the diagnostics. */
 function tellWarnings(logger: Logger): void {
   process.removeAllListeners('warning');
   process.on('warning', ({ name, message }) => logger.warn({ name }, `Node warns: ${message}`));
@@ -71,13 +71,12 @@ function tellWarnings(logger: Logger): void {
 
 const failureGraceMs = 500;
 
-/** What stops a process in order. SIGHUP comes from a terminal that is closed. */
+/** The signals that shut down a process. SIGHUP comes from a closed terminal. */
 const signals: NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
 /**
- * Ignores signals that mean nothing to mlog, but something to Node: SIGUSR1 would open the port of
- * its debugger, and SIGHUP would end a process that `nohup` was to protect, since Node undoes at its
- * start what `nohup` has set.
+ * Ignores signals that mlog does not use but Node does: SIGUSR1 would open the debugger port.
+ * SIGHUP would end a process under `nohup`, because Node resets at its start what `nohup` has set.
  */
 export function ignoreStraySignals(): void {
   process.on('SIGUSR1', () => {});
@@ -87,8 +86,8 @@ export function ignoreStraySignals(): void {
 }
 
 /**
- * Says whether `nohup` started this process. Its shell may tell so in the environment; and at a
- * terminal GNU's `nohup` makes stdin one that cannot be read.
+ * Says whether `nohup` started this process. The shell may tell in the environment, and at a
+ * terminal GNU's `nohup` makes stdin unreadable.
  */
 function isUnderNohup(): boolean {
   return /(?:^|\/)nohup$/.test(startedAs() ?? '') || isUnreadable(stdinFd);
@@ -98,7 +97,7 @@ const stdinFd = 0;
 
 function isUnreadable(fd: number): boolean {
   try {
-    // A terminal or a pipe might have something to read.
+    // Reading from a terminal or a pipe might consume input.
     if (fstatSync(fd).rdev === statSync('/dev/null').rdev) readSync(fd, Buffer.alloc(1));
     return false;
   } catch (error) {
@@ -106,10 +105,10 @@ function isUnreadable(fd: number): boolean {
   }
 }
 
-/** One Ctrl-C comes twice where npm or a keeper of workers hands it on. */
+/** One Ctrl-C arrives twice if npm or the primary process of workers forwards it. */
 const repeatGraceMs = 500;
 
-/** Hears the first signal and lets a later one act as if nobody listened. */
+/** Handles the first signal, then restores the default action for later ones. */
 function listenForSignal(): { signalled: Promise<NodeJS.Signals>; forget: () => void } {
   let hear!: (signal: NodeJS.Signals) => void;
   const signalled = new Promise<NodeJS.Signals>((resolve) => (hear = resolve));
@@ -125,9 +124,9 @@ function listenForSignal(): { signalled: Promise<NodeJS.Signals>; forget: () => 
 }
 
 /**
- * Runs an action that has no end of its own until SIGINT, SIGTERM or SIGHUP, lets it finish what it
- * is at, and then ends the process by that signal, as if nobody had listened. A second one does not
- * wait.
+ * Runs an action without an end of its own until SIGINT, SIGTERM or SIGHUP, lets it finish what it
+ * is doing, and then ends the process by that signal, as if it were unhandled. A second signal does
+ * not wait.
  */
 export async function runUntilSignal(
   action: (stopping: AbortSignal) => Promise<void>,
@@ -144,20 +143,20 @@ export async function runUntilSignal(
   for (const name of signals) process.off(name, onSignal);
   if (received === undefined) return;
   process.kill(process.pid, received);
-  // The signal arrives in a moment; nothing is to be done before.
+  // The signal arrives shortly; nothing else may run before.
   await new Promise(() => setTimeout(() => {}, failureGraceMs));
 }
 
 const parentLookMs = 200;
 
 /**
- * Stops this process, as SIGTERM does, when the process that started it has ended. `npm start` needs
- * this: npm passes SIGTERM to the shell between it and mlog, and the shell ends without passing it
- * on. Only `exec` in the script would do the same, and Windows has no `exec`.
+ * Stops this process like SIGTERM does when its parent process has ended. `npm start` needs this:
+ * npm passes SIGTERM to its shell, which ends without passing it on. Only `exec` in the script
+ * would do the same, and Windows has no `exec`.
  */
 export function stopWithParent(): void {
   const parent = process.ppid;
-  // Not a real signal: a second one would end a stop that is under way.
+  // Emitted, not sent: a second real signal would end a shutdown in progress.
   setInterval(() => {
     if (process.ppid !== parent) process.emit('SIGTERM', 'SIGTERM');
   }, parentLookMs).unref();
@@ -172,7 +171,7 @@ function deadline(ms: number): Promise<never> {
   });
 }
 
-/** Closes several things, the last one first; one that fails does not keep the others open. */
+/** Closes several things, the last one first. If one fails, the others are closed all the same. */
 export async function closeInReverse(things: readonly Closeable[]): Promise<void> {
   const errors: unknown[] = [];
   for (const thing of things.toReversed()) {

@@ -1,29 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import { MlogError } from './errors.ts';
 
-/** What a client sends: a text under an id. Both are compared and kept byte for byte. */
+/** What a client sends: a text under an id. Both are stored and compared byte for byte. */
 export interface Message {
   readonly id: string;
   readonly txt: string;
 }
 
-/** A message once it is in the journal. */
+/** A message in the journal. */
 export interface Entry extends Message {
-  /** The place in commit order: 1, 2, 3 … without a gap. */
+  /** The position in commit order: 1, 2, 3 … without a gap. */
   readonly seq: number;
-  /** The time of the commit, RFC 3339 in UTC with milliseconds; for people, never for order. */
+  /**
+   * The time of the commit, RFC 3339 in UTC with milliseconds. It is for people; the order is by
+   * `seq`.
+   */
   readonly at: string;
 }
 
 /** The longest id, in bytes of UTF-8. */
 export const idMaxBytes = 256;
 
-/** How large a text may be. */
+/** The largest text. */
 export interface TextLimit {
   readonly txtMaxBytes: number;
 }
 
-/** Random digits in hexadecimal, made some thousand at a time. */
+/** Random hexadecimal digits, generated some thousand at a time. */
 let digits = '';
 let digitsUsed = 0;
 let lastMs = 0;
@@ -31,13 +34,14 @@ let time = '';
 let counter = 0;
 
 /**
- * Makes an id for a message that came without one: a UUIDv7 (RFC 9562), which rises with time, and
- * within a millisecond by a counter of 26 bits that begins at random (section 6.2, method 1).
+ * Returns an id for a message that came without one: a UUIDv7 (RFC 9562), which increases with
+ * time, and within a millisecond by a counter of 26 bits that starts at random (section 6.2, method
+ * 1).
  *
- * - v7 and not v4, because time-ordered ids keep the unique index's pages warm. Measured with a
- *   million messages in synced batches of 128: 174,000/s against 28,800/s.
- * - Made here and not by the package uuid: that was 7 % of the facade's time under load, and loaded
- *   Web Crypto for 3 ms at every `mlog send`.
+ * - v7 rather than v4, because time-ordered ids keep the pages of the unique index in the cache.
+ *   Measured with a million messages in synced batches of 128: 174,000/s against 28,800/s.
+ * - Not by the package uuid, which took 7 % of the facade's time under load and loaded Web Crypto
+ *   for 3 ms in every `mlog send`.
  */
 export function createId(): string {
   const now = Date.now();
@@ -45,7 +49,7 @@ export function createId(): string {
     lastMs = now;
     const hex = now.toString(16).padStart(12, '0');
     time = `${hex.slice(0, 8)}-${hex.slice(8)}`;
-    // Half of the range is left to count on, more than any machine uses up in a millisecond.
+    // Half of the range is left for counting, more than any machine uses in a millisecond.
     counter = Number.parseInt(takeDigits(7), 16) & 0x1ffffff;
   } else {
     counter += 1;
@@ -69,7 +73,7 @@ export function parseId(id: unknown): string {
   if (typeof id !== 'string') throw invalid('The id is not a string.');
   if (id === '') throw invalid('The id is empty.');
   if (!id.isWellFormed()) throw invalid('The id has a lone surrogate, so it is not Unicode text.');
-  // Every UTF-16 unit is at most three bytes of UTF-8, so short ids need no count.
+  // A UTF-16 unit has at most three bytes in UTF-8, so short ids need no count.
   if (id.length * 3 > idMaxBytes && Buffer.byteLength(id) > idMaxBytes) {
     throw invalid(`The id is longer than ${idMaxBytes} bytes.`);
   }
@@ -95,12 +99,12 @@ export function parseText(txt: unknown, limit: TextLimit): string {
   return txt;
 }
 
-/** Checks an id and a text as `parseId` and `parseText` do. */
+/** Checks an id and a text like `parseId` and `parseText`. */
 export function parseMessage(id: unknown, txt: unknown, limit: TextLimit): Message {
   return { id: parseId(id), txt: parseText(txt, limit) };
 }
 
-/** The size of messages in bytes of UTF-8, for the bounds of batches and queues. */
+/** Returns the size of messages in bytes of UTF-8, for the bounds of batches and queues. */
 export function byteCount(messages: readonly Message[]): number {
   let bytes = 0;
   for (const { id, txt } of messages) bytes += Buffer.byteLength(id) + Buffer.byteLength(txt);

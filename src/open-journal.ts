@@ -5,7 +5,7 @@ import type { Store, StoreOptions } from './journal/store.ts';
 import type { RemoteLogging } from './journal/remote/logging.ts';
 import type { Reach } from './net/reach.ts';
 
-// A scheme is one line here; a module that few commands need is loaded where it is opened.
+// One line per scheme. Modules that few commands need are loaded when they are opened.
 
 const stores: {
   [S in StoreScheme]: (address: Address<S>, options: StoreOptions) => Promise<Store>;
@@ -27,7 +27,7 @@ const services: {
     (await import('./grpc/client/logging.ts')).openGrpcLogging(address, reach),
 };
 
-/** Opens the store at an address. Throws `failed_precondition` where it cannot be used. */
+/** Opens the store at an address. Throws `failed_precondition` if it cannot be used. */
 export function openStore<S extends StoreScheme>(
   address: Address<S>,
   options: StoreOptions = {},
@@ -35,7 +35,7 @@ export function openStore<S extends StoreScheme>(
   return stores[address.scheme](address, options);
 }
 
-/** Opens the logging service at an address; it is connected to on first use. */
+/** Opens the logging service at an address, which is connected to on first use. */
 export function openLogging<S extends ServiceScheme>(
   address: Address<S>,
   reach: Reach,

@@ -14,7 +14,9 @@ export function parseDuration(given: string): number | undefined {
   return digits === undefined ? undefined : Number(digits) * unitsMs[unit as keyof typeof unitsMs];
 }
 
-/** Writes milliseconds in the largest unit that gives one exactly or two or more, rounded down. */
+/**
+ * Formats milliseconds in the largest unit that gives exactly one or at least two, rounded down.
+ */
 export function toDuration(ms: number): string {
   const units = Object.entries(unitsMs).toReversed();
   const [unit, size] = units.find(([, unitMs]) => ms >= 2 * unitMs || ms === unitMs) ?? ['ms', 1];

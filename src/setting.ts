@@ -18,24 +18,24 @@ export const roles = ['facade', 'logging', 'messages'] as const;
 /** One of the three services. */
 export type Role = (typeof roles)[number];
 
-/** Who reads a setting: a role, all of them in one process, or a command. */
+/** Who reads a setting: a role, all roles in one process, or a command. */
 export type Reader = Role | 'all' | 'send' | 'client' | 'verify';
 
-/** One setting of the table in `config.ts`. Its value may be undefined where it has no default. */
+/** One setting of the table in `settings.ts`. Its value may be undefined if it has no default. */
 export interface Setting<Value, By extends Reader = Reader> {
-  /** The value where none is given; a function where it depends on the reader or the machine. */
+  /** The value if none is given; a function if it depends on the reader or the machine. */
   readonly default: Value | ((reader: Reader, env: NodeJS.ProcessEnv) => Value);
-  /** The default as the help shows it, where that is not its value. */
+  /** The default as the help shows it, if that differs from the value. */
   readonly defaultText?: string;
   /** Parses the text of a flag or a variable; returns undefined for a wrong one. */
   readonly parse: (text: string) => Exclude<Value, undefined> | undefined;
-  /** Says whether a wrong text may hold a password, so that no error shows it. */
+  /** Says whether a wrong text may contain a password, which no error then shows. */
   readonly secret?: (text: string) => boolean;
-  /** Says whether a variable with this text was set by others and is not meant for mlog. */
+  /** Says whether a variable with this text was set by something else and is not meant for mlog. */
   readonly foreign?: (text: string) => boolean;
-  /** What a right value is, to complete "It has to be …". */
+  /** Completes the sentence "It has to be …". */
   readonly expected: string;
-  /** The value in the help, such as `<n>`. */
+  /** The value as the help shows it, such as `<n>`. */
   readonly placeholder: string;
   readonly help: string;
   readonly readers: readonly By[];
@@ -53,8 +53,8 @@ export function text<By extends Reader>(
 }
 
 /**
- * The HTTP address of a service, without a user and password. `endpoint` is the path at which it
- * answers, which the address may end with.
+ * The HTTP address of a service, without user and password. It may end with `endpoint`, the path at
+ * which the service answers.
  */
 export function address<By extends Reader>(
   byDefault: string,
@@ -85,7 +85,7 @@ export function facadeAddress<By extends Reader>(
   return { ...rest, parse: (given) => parse(addScheme(given)) };
 }
 
-/** The address of a logging service over either wire, without a user and password. */
+/** The address of a logging service over either wire, without user and password. */
 export function serviceAddress<By extends Reader>(
   byDefault: string,
   help: string,
@@ -184,7 +184,7 @@ function wholeNumber<By extends Reader, Default extends number | undefined>(
   };
 }
 
-/** One word of a few. */
+/** One of several words. */
 export function oneOf<Value extends string, By extends Reader>(
   values: readonly Value[],
   byDefault: Value,

@@ -3,8 +3,9 @@ import { flagOf, settingOf, settingsOf, variableOf, type SettingName } from '../
 import type { Reader } from '../setting.ts';
 
 /**
- * Adds the settings of some readers as flags; `config.ts` reads and checks them. Where the help is
- * for one of the readers, it shows no others, though all are known: a wrong one is told as such.
+ * Adds the settings of some readers as flags; `config.ts` parses them. If the help is for one
+ * reader, only its settings are shown, but all are accepted here, so that `config.ts` can say where
+ * a wrong one belongs.
  */
 export function addSettings(command: Command, readers: readonly Reader[], helped?: Reader): void {
   for (const name of new Set(readers.flatMap(settingsOf))) {

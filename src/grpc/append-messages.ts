@@ -2,17 +2,17 @@ import type { AppendResult } from '../journal/journal.ts';
 import type { Message } from '../message.ts';
 import { Reader, sizeOfInside, sizeOfNumber, sizeOfString, Writer } from './protobuf.ts';
 
-// The messages of `logging.proto` by which something is kept; `test/grpc/messages.test.ts` holds
-// them to what protobuf-es makes of the same file.
+// The messages of `logging.proto` for appends. `test/grpc/messages.test.ts` compares them with what
+// protobuf-es makes of the same file.
 
-/** Writes a LogRequest. */
+/** Encodes a LogRequest. */
 export function encodeLogRequest(message: Message): Buffer {
   const writer = new Writer(sizeOfMessage(message));
   writeMessage(writer, message);
   return writer.bytes;
 }
 
-/** Reads a LogRequest; what is missing is empty. */
+/** Decodes a LogRequest. A missing field is empty. */
 export function decodeLogRequest(bytes: Buffer): Message {
   const reader = new Reader(bytes);
   let id = '';
@@ -34,24 +34,24 @@ function writeMessage(writer: Writer, { id, txt }: Message): void {
   writer.string(2, txt);
 }
 
-/** Writes a LogReply. */
+/** Encodes a LogReply. */
 export function encodeLogReply(status: string): Buffer {
   const writer = new Writer(sizeOfString(status));
   writer.string(1, status);
   return writer.bytes;
 }
 
-/** Reads the status of a LogReply. */
+/** Decodes the status of a LogReply. */
 export function decodeLogReply(bytes: Buffer): string {
   return decodeStrings(bytes).at(-1) ?? '';
 }
 
-/** Writes one of the texts of a MessagesReply; behind each other they are the reply. */
+/** Encodes one text of a MessagesReply. The reply is these, one after the other. */
 export function encodeText(txt: string): Buffer {
   return encodeLogReply(txt);
 }
 
-/** Reads the texts of a MessagesReply. */
+/** Decodes the texts of a MessagesReply. */
 export function decodeTexts(bytes: Buffer): string[] {
   return decodeStrings(bytes);
 }
@@ -66,13 +66,13 @@ function decodeStrings(bytes: Buffer): string[] {
   return texts;
 }
 
-/** A group of messages that are kept together. */
+/** A group of messages that are stored together. */
 export interface AppendRequest {
   readonly group: number;
   readonly messages: readonly Message[];
 }
 
-/** Writes an AppendRequest. */
+/** Encodes an AppendRequest. */
 export function encodeAppendRequest({ group, messages }: AppendRequest): Buffer {
   const sizes = messages.map(sizeOfMessage);
   const writer = new Writer(sizes.reduce(addInside, sizeOfNumber(group)));
@@ -89,8 +89,8 @@ function addInside(sum: number, size: number): number {
 }
 
 /**
- * Reads of an AppendRequest the number of its group, which comes first, and no more: what is wrong
- * with the messages can be told under it.
+ * Decodes only the number of the group of an AppendRequest, which comes first, so that an error in
+ * the messages can be reported under it.
  */
 export function decodeGroup(bytes: Buffer): number {
   const reader = new Reader(bytes);
@@ -101,7 +101,7 @@ export function decodeGroup(bytes: Buffer): number {
   return 0;
 }
 
-/** Reads an AppendRequest. */
+/** Decodes an AppendRequest. */
 export function decodeAppendRequest(bytes: Buffer): AppendRequest {
   const reader = new Reader(bytes);
   const messages: Message[] = [];
@@ -114,14 +114,14 @@ export function decodeAppendRequest(bytes: Buffer): AppendRequest {
   return { group, messages };
 }
 
-/** What became of a group: a result for each message, or an error for all. */
+/** The outcome of a group: a result for each message, or one error for all. */
 export interface AppendReply {
   readonly group: number;
   readonly results: readonly Pick<AppendResult, 'status' | 'seq'>[];
   readonly error?: AppendError | undefined;
 }
 
-/** Why a group was not kept, or may not have been. */
+/** Why a group was not stored, or may not have been. */
 export interface AppendError {
   readonly status: number;
   readonly code: string;
@@ -131,7 +131,7 @@ export interface AppendError {
 /** The numbers of AppendResult.Status. */
 const statuses = ['', 'logged', 'duplicate', 'conflict'] as const;
 
-/** Writes an AppendReply. */
+/** Encodes an AppendReply. */
 export function encodeAppendReply({ group, results, error }: AppendReply): Buffer {
   const sizes = results.map(({ seq = 0 }) => 2 + sizeOfNumber(seq));
   const errorSize = error ? sizeOfError(error) : 0;
@@ -156,7 +156,7 @@ function sizeOfError({ status, code, message }: AppendError): number {
   return sizeOfNumber(status) + sizeOfString(code) + sizeOfString(message);
 }
 
-/** Reads an AppendReply; throws for a status that it does not know. */
+/** Decodes an AppendReply. Throws for an unknown status. */
 export function decodeAppendReply(bytes: Buffer): AppendReply {
   const reader = new Reader(bytes);
   const results: AppendReply['results'][number][] = [];

@@ -1,7 +1,7 @@
 /**
- * What `dist/grpc.cjs` holds: the packages of the gRPC wire, each under its name. They stand apart
- * from `dist/mlog.js`, since `mlog send` would read and compile them for nothing; our own files of
- * this room stay in the program, so that there is one `MlogError` and not two.
+ * The content of `dist/grpc.cjs`: the packages of the gRPC wire, each under its name. They are
+ * apart from `dist/mlog.js` so that `mlog send` need not read and compile them. Our own files of
+ * this room stay in the program, so that there is one `MlogError`.
  */
 export * as '@grpc/grpc-js' from '@grpc/grpc-js';
 export * as '@bufbuild/protobuf' from '@bufbuild/protobuf';

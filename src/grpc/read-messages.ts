@@ -10,17 +10,17 @@ import {
   Writer,
 } from './protobuf.ts';
 
-// The messages of `logging.proto` by which something is read; see `append-messages.ts`.
+// The messages of `logging.proto` for reads; see `append-messages.ts`.
 
 /** The message Empty. */
 export const empty = Buffer.alloc(0);
 
-/** A selection of entries, and whether it goes on with those to come. */
+/** A selection of entries, and whether to follow it with new ones. */
 export interface ReadRequest extends Selection {
   readonly follow?: boolean;
 }
 
-/** Writes a ReadRequest. */
+/** Encodes a ReadRequest. */
 export function encodeReadRequest(request: ReadRequest): Buffer {
   const { after, limit, last, follow, journal = '' } = request;
   const numbers = [after, limit, last];
@@ -32,7 +32,7 @@ export function encodeReadRequest(request: ReadRequest): Buffer {
   return writer.bytes;
 }
 
-/** Reads a ReadRequest. */
+/** Decodes a ReadRequest. */
 export function decodeReadRequest(bytes: Buffer): ReadRequest {
   const reader = new Reader(bytes);
   const request: { -readonly [Name in keyof ReadRequest]: ReadRequest[Name] } = {};
@@ -47,7 +47,7 @@ export function decodeReadRequest(bytes: Buffer): ReadRequest {
   return request;
 }
 
-/** Writes a Page. */
+/** Encodes a Page. */
 export function encodePage(entries: readonly Entry[]): Buffer {
   const sizes = entries.map(sizeOfEntry);
   const writer = new Writer(sizes.reduce((sum, size) => sum + sizeOfInside(size), 0));
@@ -58,7 +58,7 @@ export function encodePage(entries: readonly Entry[]): Buffer {
   return writer.bytes;
 }
 
-/** Reads a Page. */
+/** Decodes a Page. */
 export function decodePage(bytes: Buffer): Entry[] {
   const reader = new Reader(bytes);
   const entries: Entry[] = [];
@@ -69,7 +69,7 @@ export function decodePage(bytes: Buffer): Entry[] {
   return entries;
 }
 
-/** Writes an Entry. */
+/** Encodes an Entry. */
 export function encodeEntry(entry: Entry): Buffer {
   const writer = new Writer(sizeOfEntry(entry));
   writeEntry(writer, entry);
@@ -87,7 +87,7 @@ function writeEntry(writer: Writer, { seq, id, txt, at }: Entry): void {
   writer.string(4, at);
 }
 
-/** Reads an Entry. */
+/** Decodes an Entry. */
 export function decodeEntry(bytes: Buffer): Entry {
   const reader = new Reader(bytes);
   let seq = 0;
@@ -104,14 +104,14 @@ export function decodeEntry(bytes: Buffer): Entry {
   return { seq, id, txt, at };
 }
 
-/** Writes a GetRequest. */
+/** Encodes a GetRequest. */
 export function encodeGetRequest(id: string): Buffer {
   const writer = new Writer(sizeOfString(id));
   writer.string(1, id);
   return writer.bytes;
 }
 
-/** Reads the id of a GetRequest. */
+/** Decodes the id of a GetRequest. */
 export function decodeGetRequest(bytes: Buffer): string {
   const reader = new Reader(bytes);
   let id = '';
@@ -122,7 +122,7 @@ export function decodeGetRequest(bytes: Buffer): string {
   return id;
 }
 
-/** Writes a Head. */
+/** Encodes a Head. */
 export function encodeHead({ journal, firstSeq, lastSeq }: Head): Buffer {
   const size = sizeOfNumber(firstSeq) + sizeOfNumber(lastSeq) + sizeOfString(journal);
   const writer = new Writer(size);
@@ -132,7 +132,7 @@ export function encodeHead({ journal, firstSeq, lastSeq }: Head): Buffer {
   return writer.bytes;
 }
 
-/** Reads a Head; an older service tells no journal. */
+/** Decodes a Head. An older service tells no journal. */
 export function decodeHead(bytes: Buffer): Head {
   const reader = new Reader(bytes);
   let journal = '';

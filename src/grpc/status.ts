@@ -2,10 +2,10 @@ import { Metadata, status as statuses, type StatusObject } from '@grpc/grpc-js';
 import { MlogError, parseCode, toMlogError, type Code } from '../errors.ts';
 import { nobodyError, silentError, unknownHostError } from '../journal/remote/no-answer.ts';
 
-/** The trailers that say more than a status can. */
+/** The trailers that tell more than a status can. */
 const trailers = { code: 'mlog-code', firstSeq: 'mlog-first-seq' } as const;
 
-/** Says by a status what went wrong; what is internal stays in the diagnostics. */
+/** Converts an error into a status. The cause stays in the diagnostics. */
 export function toStatus(thrown: unknown): StatusObject {
   const { code, grpcStatus, message, hint, details } = toMlogError(thrown);
   const metadata = new Metadata();
@@ -16,7 +16,7 @@ export function toStatus(thrown: unknown): StatusObject {
   return { code: statuses[grpcStatus], details: said, metadata };
 }
 
-/** Turns a status back into an error. */
+/** Converts a status back into an error. */
 export function statusError(status: StatusObject, url: string): MlogError {
   const { code, details, metadata } = status;
   const [word] = metadata.get(trailers.code);
@@ -30,16 +30,16 @@ export function statusError(status: StatusObject, url: string): MlogError {
 }
 
 /**
- * Says whether a status came from the other end in the place of a reply. One that grpc-js makes at
- * this end, because there is no connection or a stream was reset, bears no type of content.
+ * Says whether a status came from the service in place of a reply. A status that grpc-js makes on
+ * this side, for a missing connection or a reset stream, has no content type.
  */
 function isOfService({ metadata }: StatusObject): boolean {
   return metadata.get('content-type').length > 0 || metadata.get(trailers.code).length > 0;
 }
 
 /**
- * Says in our words, as over HTTP, why there is no reply. Of a connection that failed grpc-js has no
- * code but that of the status; the one of the system is a word among its details.
+ * Returns the error for a missing reply, in the words that HTTP uses. For a failed connection,
+ * grpc-js has only a status code; the code of the system is a word in the details.
  */
 function toOwnError({ code, details }: StatusObject, url: string): MlogError | undefined {
   if (code === statuses.DEADLINE_EXCEEDED) return silentError(url);
@@ -49,33 +49,36 @@ function toOwnError({ code, details }: StatusObject, url: string): MlogError | u
   return undefined;
 }
 
-/** Leaves out what grpc-js notes for its makers, and ends with a stop. */
+/** Drops what grpc-js notes for its developers, and ends with a full stop. */
 function toSentence(details: string): string {
   const said = details.replace(/\s*Resolution note:.*$/s, '').trim();
   return /[.!?]$/.test(said) ? said : `${said}.`;
 }
 
-/** Says whether a status tells an error of mlog, and is not one that grpc-js has made. */
+/** Says whether a status carries an error of mlog, rather than one that grpc-js made. */
 export function isOwnStatus({ metadata }: Partial<StatusObject>): boolean {
   return (metadata?.get(trailers.code).length ?? 0) > 0;
 }
 
-/** Says whether a call ended because of too much of something, and not by a word of mlog. */
+/**
+ * Says whether a call ended because something was too large or too much, and not by an error of
+ * mlog.
+ */
 export function isExhausted({ code, metadata }: StatusObject): boolean {
   return code === statuses.RESOURCE_EXHAUSTED && metadata.get(trailers.code).length === 0;
 }
 
 /**
- * Says whether the other end refused the only message of a call unread, as grpc-js does with one
- * that is too large: of one that was read, it would be told by a word of mlog.
+ * Says whether the service refused the only message of a call without reading it, as grpc-js does
+ * when it is too large. About a message that it read, mlog would report an error of its own.
  */
 export function isUnread(status: StatusObject): boolean {
   return isExhausted(status) && isOfService(status);
 }
 
 /**
- * What a status means that bears no code of mlog: a refusal where it cannot mean anything else, or
- * something that may pass.
+ * Returns the meaning of a status without a code of mlog: a refusal if it can mean nothing else,
+ * otherwise something that may pass.
  */
 export function codeOf(status: statuses): Code {
   switch (status) {

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 
 /**
- * What a process keeps of its descriptors: some 30 are in use from the start, and the rest is for
- * connections to other services, for the files of the store, and for probes.
+ * The descriptors that a process keeps back. Some 30 are in use from the start; the rest is for
+ * connections to other services, the files of the store, and probes.
  */
 const keptDescriptors = 64;
 
 /**
- * Lowers the limit of connections to what this process may open, where the system says: each takes
- * `perConnection` descriptors, which is two where a reader may need another service read for it.
+ * Lowers the limit of connections to what this process may open, if the system tells. Each takes
+ * `perConnection` descriptors: two if a reader may need another service to be read.
  */
 export function limitToDescriptors(connectionsMax: number, perConnection: 1 | 2): number {
   const descriptorsMax = readDescriptorsMax();
@@ -18,7 +18,7 @@ export function limitToDescriptors(connectionsMax: number, perConnection: 1 | 2)
   return Math.min(connectionsMax, Math.floor((descriptorsMax - kept) / perConnection));
 }
 
-/** The most descriptors, where the system says: Linux. Node itself raises it as far as it may. */
+/** Returns the most descriptors, on Linux. Node has raised the limit as far as it may. */
 function readDescriptorsMax(): number | undefined {
   try {
     const limits = readFileSync('/proc/self/limits', 'latin1');
@@ -33,8 +33,9 @@ const admitted = new Set<Socket>();
 let isFullTold = false;
 
 /**
- * Counts a connection among those of the process, whichever server has accepted it; gives false
- * beyond the limit. `onFull` is called when that is reached, and not again before a tenth is free.
+ * Counts a connection among those of the process, whichever server accepted it. Returns false
+ * beyond the limit. `onFull` is called when the limit is reached, and not again before a tenth is
+ * free.
  */
 export function admit(socket: Socket, connectionsMax: number, onFull: () => void): boolean {
   if (admitted.size < 0.9 * connectionsMax) isFullTold = false;
@@ -48,7 +49,7 @@ export function admit(socket: Socket, connectionsMax: number, onFull: () => void
   return true;
 }
 
-/** What is told when the limit of connections is reached. */
+/** Returns the warning that the limit of connections is reached. */
 export function fullText(connectionsMax: number): string {
   return (
     `All ${connectionsMax} connections are taken, and more are refused. ` +

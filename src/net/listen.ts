@@ -3,8 +3,8 @@ import type { AddressInfo, Server } from 'node:net';
 import { hasErrno, MlogError, toMlogError } from '../errors.ts';
 
 /**
- * Lets a server listen; a port of 0 takes any free one. Gives the host and port that it has, as
- * they stand in a URL. Throws `failed_precondition` where the address cannot be used.
+ * Starts listening; port 0 takes any free port. Returns host and port as they appear in a URL.
+ * Throws `failed_precondition` if the address cannot be used.
  */
 export async function listen(server: Server, host: string, port: number): Promise<string> {
   server.listen(port, host);
@@ -17,7 +17,7 @@ export async function listen(server: Server, host: string, port: number): Promis
   return `${family === 'IPv6' ? `[${address}]` : address}:${taken}`;
 }
 
-/** Says whether `listen` failed since somebody else listens there. */
+/** Says whether `listen` failed because the port is taken. */
 export function isInUse(error: unknown): boolean {
   return error instanceof MlogError && hasErrno(error.cause, 'EADDRINUSE');
 }
@@ -39,7 +39,7 @@ function toListenError(error: unknown, host: string, port: number): MlogError {
       cause: error,
     });
   }
-  // An address of IPv6 is none where the machine has no IPv6, and EINVAL is one without its zone.
+  // An IPv6 address fails on a machine without IPv6, and with EINVAL if it lacks its zone.
   if (hasErrno(error, ...foreignCodes)) {
     return new MlogError('failed_precondition', `${host} is not an address of this machine.`, {
       hint: 'Choose another --host, such as 127.0.0.1.',

@@ -1,11 +1,13 @@
-/** How a service is reached: every client that connects out takes it, over either wire. */
+/** How a client reaches a service. Every client that connects out takes one, over either wire. */
 export interface Reach {
-  /** From a request to its whole reply, or between two pieces of a reply that flows. */
+  /**
+   * The time limit from a request to its whole reply, or between two pieces of a streamed reply.
+   */
   readonly timeoutMs: number;
 }
 
 /**
- * The longest heartbeat that can be set: a stream without news sends a sign of life at least as
+ * The longest heartbeat that can be set. A stream without news sends a sign of life at least this
  * often, so that its reader can tell a silent connection from a dead one.
  */
 export const heartbeatMaxMs = 15_000;

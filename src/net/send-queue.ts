@@ -1,13 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
-/** What the peers of all connections have not taken, by the two ports, and when that was seen. */
+/**
+ * What the peers of all connections have not taken, by the pair of ports, and the time of the
+ * observation.
+ */
 interface Table {
   readonly bytes: ReadonlyMap<string, number>;
   readonly atMs: number;
 }
 
-/** A table is used for so long, and for longer where it takes long to read: it serves all who ask. */
+/**
+ * A table is reused for this long, and longer if reading it is slow, since it serves every
+ * connection.
+ */
 const tableMaxAgeMs = 200;
 const readsPerAge = 20;
 
@@ -15,15 +21,15 @@ let table: Promise<Table> | undefined;
 let staleAtMs = -Infinity;
 
 /**
- * Tells how many of the bytes that were given to the system the peer of a connection has not taken,
- * and when that was seen. The bytes are undefined where the system does not tell, which is everywhere
- * but on Linux.
+ * Returns how many of the bytes passed to the system the peer of a connection has not taken, and
+ * the time of the observation. The bytes are undefined where the system does not tell, which is
+ * everywhere but Linux.
  *
- * Node tells of progress only by `drain`, and Linux lets a connection drain when a third of its send
- * buffer is free: with the usual 4 MB, a reader at 200 kB/s seems to take nothing for 7 s. The table
- * of connections shows each acknowledgement. For a peer on this machine it also shows what that peer
- * has received and not read; without it, a reader at 10 kB/s moves only every 13 s, since the
- * loopback interface acknowledges 95 kB at a time.
+ * Node reports progress only by `drain`, and Linux reports a socket as writable once a third of its
+ * send buffer is free: with the usual 4 MB, a reader at 200 kB/s seems to take nothing for 7 s. The
+ * table of connections shows every acknowledgement. For a peer on this machine it also shows what
+ * the peer has received but not read. Without that, a reader at 10 kB/s seems to progress only
+ * every 13 s, because the loopback interface acknowledges 95 kB at a time.
  */
 export async function untakenBytes(
   socket: Socket,
@@ -51,7 +57,8 @@ async function readTable(): Promise<Table> {
   };
   const atMs = performance.now();
   for (const path of ['/proc/self/net/tcp', '/proc/self/net/tcp6']) {
-    // "  0: 0100007F:22B1 0100007F:D3F0 01 00000A00:000001F4 …": local, remote, state, sent, received.
+    // "  0: 0100007F:22B1 0100007F:D3F0 01 00000A00:000001F4 …": local, remote, state, sent,
+    // received.
     for (const line of (await readFile(path, 'latin1').catch(() => '')).split('\n')) {
       const [, local, remote, sent, received] =
         /:(\w{4}) \w+:(\w{4}) \w\w (\w{8}):(\w{8})/.exec(line) ?? [];

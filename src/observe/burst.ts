@@ -1,12 +1,12 @@
-/** After a line of a kind, others of that kind are counted for so long. */
+/** After a line of a kind, further lines of that kind are counted for this long. */
 const windowMs = 1_000;
 
-/** Writes a line, with facts beside its own. */
+/** Writes a line, with facts in addition to its own. */
 type Write = (more: { readonly more?: number }) => void;
 
 /**
- * Bounds what comes in bursts to one line a second and kind: the first one at once, then the last
- * one of each second, with `more`, the count of those that it stands for beside itself.
+ * Limits bursts to one line per second and kind: the first line at once, then the last one of each
+ * second. `more` counts the lines that it stands for.
  */
 export function createBurst(): (kind: string, write: Write) => void {
   const windows = new Map<string, { count: number; last: Write }>();

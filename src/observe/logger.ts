@@ -9,9 +9,9 @@ export type { Logger };
 /** What the diagnostics show, and how. */
 export interface LoggerOptions {
   readonly level: string;
-  /** Short lines for a person instead of JSON; by default where stderr is a terminal. */
+  /** Short lines for people instead of JSON. Defaults to whether stderr is a terminal. */
   readonly readable?: boolean;
-  /** Told in each line, where several processes write to one stderr. */
+  /** Added to each line, if several processes write to one stderr. */
   readonly pid?: number | undefined;
 }
 
@@ -19,18 +19,21 @@ const stderrFd = 2;
 
 const noBytes = Buffer.alloc(0);
 
-/** Lines that nobody takes are kept up to this; later ones are dropped. */
+/** How much unwritten output is kept. Later lines are dropped. */
 const waitingMaxBytes = 1024 * 1024;
 
 const busyRetryMs = 100;
 
 /**
- * Behind a line that went out at once, others are gathered for so long: under load each batch has
- * one. Measured with 64 connections: 1.1 times the POST/s of a write a line.
+ * After a line that is written at once, further lines are gathered for this long, because under
+ * load each batch has one. Measured with 64 connections: 1.1 times the POST/s of one write per
+ * line.
  */
 const gatherMs = 20;
 
-/** Opens the diagnostics of a process: pino on stderr, JSON lines or short lines for a person. */
+/**
+ * Opens the diagnostics of a process: pino on stderr, as lines of JSON or short lines for people.
+ */
 export function createLogger(options: LoggerOptions): Logger {
   const { level, readable = isatty(stderrFd), pid } = options;
   const lines = new LineWriter();
@@ -48,10 +51,13 @@ export function createLogger(options: LoggerOptions): Logger {
 
 type LogMethod = NonNullable<NonNullable<PinoOptions['hooks']>['logMethod']>;
 
-/** pino's number of the level `warn`. */
+/** The number of the level `warn` in pino. */
 const warnLevel = 40;
 
-/** Bounds warnings that come in a burst; of one kind are those of one code, alike up to a colon. */
+/**
+ * Limits bursts of warnings. Warnings are of one kind if they share a code and the text up to a
+ * colon.
+ */
 function boundWarnings(): LogMethod {
   const burst = createBurst();
   return function log(args, method, level) {
@@ -65,16 +71,16 @@ function boundWarnings(): LogMethod {
 }
 
 /**
- * Writes lines to stderr behind the event loop's back: a pipe that nobody reads, or a full disk,
- * must not hold up the service, nor end it. What cannot be written is lost; nothing else can be
- * done about it. Not by pino's own destination, whose flush at the exit never ends on a full disk.
+ * Writes lines to stderr without blocking: a pipe that nobody reads, or a full disk, must neither
+ * delay the service nor end it. What cannot be written is lost. pino's own destination never
+ * finishes its flush at exit if the disk is full.
  */
 class LineWriter {
   #waiting = '';
   #waitingBytes = 0;
   #isWriting = false;
   #isBusy = false;
-  /** Pino ends each of its own destinations at the exit of the process; nothing else is here. */
+  /** pino ends its own destinations at the exit of the process. This one only triggers `#flush`. */
   readonly #atExit = pino.destination({ fd: stderrFd, sync: false });
 
   constructor() {
@@ -108,7 +114,7 @@ class LineWriter {
     return bytes;
   }
 
-  /** Writes the last lines, when the event loop runs no longer. */
+  /** Writes the last lines after the event loop has stopped. */
   #flush(): void {
     if (this.#isBusy) return;
     try {
@@ -116,12 +122,12 @@ class LineWriter {
         rest = rest.subarray(writeSync(stderrFd, rest));
       }
     } catch {
-      // Nobody is left to tell.
+      // There is no way left to report this.
     }
   }
 }
 
-/** Makes a short line for a person of one of pino's, harmless to a terminal. */
+/** Formats a line of pino as a short line for people, safe for a terminal. */
 export function toReadable(line: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const facts = Object.entries(rest).map(([name, value]) => `${name}=${toShort(value)}`);

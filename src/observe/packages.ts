@@ -1,4 +1,4 @@
 import pino from 'pino';
 
-/** What `dist/pino.cjs` holds, as `grpc/packages.ts` says of its own. */
+/** The content of `dist/pino.cjs`; see `grpc/packages.ts`. */
 export { pino };

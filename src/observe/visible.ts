@@ -1,11 +1,11 @@
 /**
- * Control characters, escape sequences, line separators and the marks that turn the direction of
- * text: harmless in a journal, not on a terminal. The two joiners are not among them: they make
- * one emoji of several and shape Persian words.
+ * Matches control characters, escape sequences, line separators and bidirectional marks, which are
+ * harmless in a journal but not on a terminal. The two joiners are excluded: they combine emoji and
+ * shape Persian words.
  */
 const invisible = /(?![\u200C\u200D])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Writes text so that every character of it can be seen, and none can command a terminal. */
+/** Makes every character of a text visible, so that none can control a terminal. */
 export function toVisible(text: string): string {
   return text.replace(invisible, (character) => {
     const short = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character];
@@ -13,7 +13,9 @@ export function toVisible(text: string): string {
   });
 }
 
-/** Does the same to lines of JSON, which stay the same JSON: it leaves marks like U+202E raw. */
+/**
+ * Does the same for lines of JSON, which stay equal as JSON: it leaves characters like U+202E raw.
+ */
 export function toVisibleJson(lines: string): string {
   return lines.replace(invisible, (character) => {
     if (character === '\n') return character;

@@ -3,13 +3,18 @@ import type { Observer } from '../journal/observer.ts';
 import type { Message } from '../message.ts';
 import type { Logger } from '../observe/logger.ts';
 
-/** Larger batches are told in one line: a line per message would cost more than the message. */
+/**
+ * A larger batch is logged in one line, because a line per message would cost more than the
+ * message.
+ */
 const linesMaxCount = 4;
 
-/** Longer texts are cut in the diagnostics, never in the journal. */
+/** Longer texts are truncated in the diagnostics, never in the journal. */
 const shownMaxLength = 200;
 
-/** Returns an observer that writes to the diagnostics, of messages in the words of the reference. */
+/**
+ * Returns an observer that writes to the diagnostics, about messages in the words of the reference.
+ */
 export function createDiagnostics(logger: Logger): Observer {
   function tell({ id, status, seq }: AppendResult, txt: string): void {
     const shown = txt.length > shownMaxLength ? `${txt.slice(0, shownMaxLength)}…` : txt;

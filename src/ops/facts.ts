@@ -1,24 +1,24 @@
 import type { Role } from '../setting.ts';
 
-/** Asks whether one dependency can do its part; throws what is wrong with it. */
+/** Asks whether one dependency works. Throws what is wrong with it. */
 export type Check = () => Promise<unknown>;
 
-/** What is asked of a role, over either wire. */
+/** The subject of a health check, over either wire. */
 export interface Subject {
   readonly role: Role;
   readonly checks: Readonly<Record<string, Check>>;
 }
 
-/** What a role says of itself when it is asked. */
+/** What a role reports when it is asked. */
 export interface Facts {
   readonly role: Role;
-  /** What each dependency said: `ok`, or what is wrong with it. */
+  /** The outcome of each dependency: `ok`, or what is wrong with it. */
   readonly dependencies: Readonly<Record<string, string>>;
-  /** Says whether every dependency can do its part. */
+  /** Whether every dependency works. */
   readonly isReady: boolean;
 }
 
-/** Asks every dependency of a role at once. */
+/** Asks every dependency of a role, all at once. */
 export async function gatherFacts({ role, checks }: Subject): Promise<Facts> {
   const outcomes = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, await runCheck(check)] as const),
@@ -27,7 +27,7 @@ export async function gatherFacts({ role, checks }: Subject): Promise<Facts> {
   return { role, dependencies: Object.fromEntries(outcomes), isReady };
 }
 
-/** Says what is wrong, naming each dependency that fails; empty where none does. */
+/** Says what is wrong, naming each failed dependency; empty if none failed. */
 export function toReason({ dependencies }: Facts): string {
   const failed = Object.entries(dependencies).filter(([, outcome]) => outcome !== 'ok');
   return failed.map(([name, outcome]) => `${name}: ${outcome}`).join(' ');

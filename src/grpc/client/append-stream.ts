@@ -7,14 +7,14 @@ import { decodeAppendReply, encodeAppendRequest, type AppendReply } from '../app
 import { readReply, type GrpcClient } from './client.ts';
 import { codeOf, isExhausted, isUnread, statusError } from '../status.ts';
 
-/** Appends groups of messages over one stream that stays open as long as it can. */
+/** Appends groups of messages over one stream, which stays open for as long as possible. */
 export interface Appender {
-  /** Appends a group; gives up after the time that one call may take. */
+  /** Appends a group. Gives up after the time limit of one call. */
   append(messages: readonly Message[]): Promise<AppendResult[]>;
   close(): void;
 }
 
-/** Makes an appender, which opens a stream when no open one has room for another group. */
+/** Returns an appender. It opens a stream when no open one has room for another group. */
 export function createAppender(client: GrpcClient): Appender {
   const streams = new Set<AppendStream>();
 
@@ -24,7 +24,7 @@ export function createAppender(client: GrpcClient): Appender {
     return stream;
   }
 
-  /** A stream stays open until it fails, so one with room is used before another one is opened. */
+  /** Returns an open stream with room, or opens another. */
   function findStream(): AppendStream {
     for (const stream of streams) if (stream.hasRoom) return stream;
     return openStream();
@@ -54,10 +54,11 @@ export function createAppender(client: GrpcClient): Appender {
     try {
       return await stream.append(messages, deadline);
     } catch (error) {
-      // A message larger than grpc-js takes at the other end has ended all that is on the stream,
-      // and nothing says which one it was. Each alone, that one is refused and all others are kept.
+      // The service ended the whole stream over one message that grpc-js found too large, and
+      // nothing tells which one. Sent one by one, that message is refused and the others are
+      // stored.
       if (stream.status && isExhausted(stream.status)) return await appendAlone(messages, deadline);
-      // The first group of a stream counts as sent, so each stream leaves one group fewer.
+      // The first group of a stream counts as sent, so each stream leaves at least one group less.
       const isOver = performance.now() >= deadline || stream.isCancelled;
       if (isOver || !toMlogError(error).isUnsent) throw error;
       return await append(messages, deadline);
@@ -72,10 +73,10 @@ export function createAppender(client: GrpcClient): Appender {
   };
 }
 
-/** As many groups as a service of mlog answers at a time on one stream; the next ones wait. */
+/** The groups that an mlog service answers at a time on one stream. Further groups wait. */
 const groupsMax = 16;
 
-/** The number of a group is an uint32. */
+/** The number of a group is a uint32. */
 const groupNumberMax = 2 ** 32 - 1;
 
 interface Waiting {
@@ -85,9 +86,9 @@ interface Waiting {
   readonly reject: (error: MlogError) => void;
 }
 
-/** One stream, and the groups on it that have no answer yet. */
+/** One stream, with the groups on it that have no reply. */
 class AppendStream {
-  /** What the other end, or grpc-js, ended it with. */
+  /** The status with which the service, or grpc-js, ended it. */
   status: StatusObject | undefined;
   isCancelled = false;
   readonly #client: GrpcClient;
@@ -97,7 +98,7 @@ class AppendStream {
   #isOpen = true;
   #isRetired = false;
   #lastGroup = 0;
-  /** Groups are written one after the other; this is the number of the last one that was. */
+  /** The number of the last group written; groups are written one after the other. */
   #lastWritten = 0;
 
   constructor(client: GrpcClient, onEnd: () => void) {
@@ -109,11 +110,11 @@ class AppendStream {
       this.status = status;
       this.#end(endError(status, client.url));
     });
-    // The status tells it, too.
+    // The status tells the same.
     this.#call.on('error', () => {});
   }
 
-  /** Says whether the stream takes another group, and no earlier one holds that up. */
+  /** Says whether the stream takes another group, and no earlier one delays it. */
   get hasRoom(): boolean {
     return this.#isOpen && !this.#isRetired && this.#waiting.size < groupsMax;
   }
@@ -131,7 +132,7 @@ class AppendStream {
     });
   }
 
-  /** Takes no other group from now on; the stream ends after its last answer. */
+  /** Takes no further group. The stream ends after its last reply. */
   retire(): void {
     this.#isRetired = true;
   }
@@ -146,7 +147,7 @@ class AppendStream {
     try {
       const reply = readReply(decodeAppendReply, bytes, url);
       const waiting = this.#waiting.get(reply.group);
-      // An answer may come after its group was given up.
+      // A reply may arrive after its group was given up.
       if (!waiting && this.#isRetired && reply.group <= this.#lastGroup) return;
       if (!waiting || !isWhole(reply, waiting.messages.length)) throw strangeError(url);
       this.#waiting.delete(reply.group);
@@ -157,7 +158,7 @@ class AppendStream {
     }
   }
 
-  /** Fails one group; the stream takes no others, and waits for the answers to those it has. */
+  /** Fails one group. The stream takes no others and waits for the replies it is owed. */
   #giveUp(group: number): void {
     const { reject } = this.#waiting.get(group)!;
     this.#waiting.delete(group);
@@ -178,13 +179,13 @@ class AppendStream {
     this.#waiting.clear();
   }
 
-  /** The group behind the last one written may be on its way, those behind it are not. */
+  /** The group after the last one written may be on its way; those after it are not. */
   #errorOf(group: number, error: MlogError): MlogError {
     return group > this.#lastWritten + 1 ? asUnsent(error) : error;
   }
 }
 
-/** Says whether a reply has a result for each message, in their order. */
+/** Says whether a reply has a result for each message, in order. */
 function isWhole({ results, error }: AppendReply, count: number): boolean {
   if (error) return true;
   return results.length === count && results.every(({ seq }) => seq !== undefined && seq > 0);
@@ -198,7 +199,7 @@ function settle(waiting: Waiting, { results, error }: AppendReply, url: string):
   reject(asOutage(new MlogError(code, `The service at ${url} answered: ${error.message}`)));
 }
 
-/** What ended the stream says nothing of what became of a group, so it is never a refusal of it. */
+/** The end of a stream tells nothing about the outcome of a group, so it is never a refusal. */
 function endError(status: StatusObject, url: string): MlogError {
   const error = statusError(status, url);
   if (error.retryable) return error;

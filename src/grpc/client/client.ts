@@ -10,34 +10,34 @@ import { silentError, strangeError } from '../../journal/remote/no-answer.ts';
 import type { Reach } from '../../net/reach.ts';
 import { statusError } from '../status.ts';
 
-/** The kept connections to a service. Every failure is an `MlogError`. */
+/** The connections to one service. Every failure is an `MlogError`. */
 export interface GrpcClient {
   readonly url: string;
   readonly timeoutMs: number;
-  /** Sends one message and gives the reply, within `timeoutMs`. */
+  /** Sends one message and returns the reply, within `timeoutMs`. */
   call(path: string, request: Buffer): Promise<Buffer>;
-  /** Sends one message and gives those of the reply, until the signal is aborted. */
+  /** Sends one message and yields those of the reply, until the signal is aborted. */
   read(path: string, request: Buffer, signal?: AbortSignal): AsyncGenerator<Buffer>;
-  /** Opens a stream both ways. */
+  /** Opens a stream in both directions. */
   open(path: string): ClientDuplexStream<Buffer, Buffer>;
-  /** Calls back once, when the connection there is has been lost. */
+  /** Calls back once, when the present connection is lost. */
   onDisconnect(callback: () => void): void;
   close(): void;
 }
 
 const options = {
-  // `journal/wrap/retry.ts` tries again, and nobody else.
+  // Only `journal/wrap/retry.ts` retries.
   'grpc.enable_retries': 0,
-  // A service that was started again is found within a second.
+  // Finds a restarted service within a second.
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
   'grpc.dns_min_time_between_resolutions_ms': 1_000,
-  // A service that is gone without a word is noticed, while something is asked of it.
+  // Notices, during a call, that the service has vanished without closing the connection.
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
-  // An entry has no limit of its own here; the service has one.
+  // An entry has no size limit here; the service has one.
   'grpc.max_receive_message_length': -1,
-  // Nothing but the address says where the service is: no proxy, no settings in the DNS.
+  // Only the address says where the service is: no proxy, and no service config in DNS.
   'grpc.enable_http_proxy': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.use_local_subchannel_pool': 1,
@@ -45,9 +45,9 @@ const options = {
 };
 
 /**
- * Opens a client of the service at `grpc://HOST:PORT`; connects when first used. Reading has a
- * connection of its own: a service has so many calls under way on each, 200 where it is mlog, and
- * behind as many slow readers all else would wait.
+ * Opens a client of the service at `grpc://HOST:PORT`, which connects on first use. Reads have a
+ * connection of their own: a service limits the calls in flight on each connection (mlog to 200),
+ * and that many slow readers would block everything else.
  */
 export function openGrpcClient(
   { host, port, text: url }: Address<'grpc'>,
@@ -73,8 +73,8 @@ export function openGrpcClient(
             else resolve(reply!);
           },
         );
-        // A deadline of grpc-js is a time of day, which a change of the clock moves. Set only now: a
-        // client that is closed throws above.
+        // A deadline of grpc-js is a time of day, which changes with the clock. The timer starts
+        // only now, because a closed client throws above.
         const timer = setTimeout(() => {
           reject(silentError(url));
           call.cancel();
@@ -83,7 +83,7 @@ export function openGrpcClient(
     async *read(path, request, signal) {
       if (signal?.aborted) return;
       const call = reader.makeServerStreamRequest<Buffer, Buffer>(path, asBytes, asBytes, request);
-      // What ends the reading is thrown by the loop; the end that we make ourselves says nothing.
+      // The loop below throws what ends the stream. The end that we cause is no error.
       call.on('error', () => {});
       const cancel = () => call.cancel();
       signal?.addEventListener('abort', cancel);
@@ -119,7 +119,7 @@ function isStatus(error: unknown): error is Error & StatusObject {
   return error instanceof Error && 'code' in error && 'metadata' in error;
 }
 
-/** Reads a reply, and believes it only when it is one. */
+/** Decodes a reply, and accepts it only if it is well-formed. */
 export function readReply<T>(decode: (bytes: Buffer) => T, bytes: Buffer, url: string): T {
   try {
     return decode(bytes);

@@ -11,9 +11,9 @@ import { createCallJournal } from './reference.ts';
 import { createStreamJournal } from './stream.ts';
 
 /**
- * Opens the logging service at an address, mlog or the reference. On first use it asks which dialect
- * the service speaks: only mlog has more calls than the two of the reference. No call but reading
- * takes longer than the time limit.
+ * Opens the logging service at an address, mlog or the reference. On first use it asks which
+ * dialect the service speaks: only mlog has more calls than the two of the reference. Every call
+ * but reads has the time limit.
  */
 export function openGrpcLogging(address: Address<'grpc'>, reach: Reach): RemoteLogging {
   const client = openGrpcClient(address, reach);
@@ -25,7 +25,8 @@ export function openGrpcLogging(address: Address<'grpc'>, reach: Reach): RemoteL
       return dialects.mlog;
     } catch (error) {
       if (toMlogError(error).code !== 'unimplemented') throw error;
-      // No call need fail when mlog comes in its place, for it knows those of the reference too.
+      // mlog knows the calls of the reference, so no call fails when it takes over the address.
+      // Detect again after a lost connection instead.
       client.onDisconnect(forget);
       return dialects.reference;
     }
@@ -48,7 +49,7 @@ export function openGrpcLogging(address: Address<'grpc'>, reach: Reach): RemoteL
       try {
         await journal.head();
       } catch (error) {
-        // The reference does not say where it stands: it is there, that is all it can say.
+        // The reference has no call for its range. That it answers is all it can say.
         if (toMlogError(error).code !== 'unimplemented') throw error;
       }
     },

@@ -7,15 +7,15 @@ import { decodeLogReply, decodeTexts, encodeLogRequest } from '../append-message
 import { readReply, type GrpcClient } from './client.ts';
 import { empty } from '../read-messages.ts';
 
-/** A journal that can also list the texts alone, as the reference does. */
+/** A journal that can also list the texts alone, like the reference. */
 export interface GrpcJournal extends Journal {
-  /** Gives all texts in order, in one reply. */
+  /** Returns all texts in order, in one reply. */
   texts(): Promise<string[]>;
 }
 
 /**
- * The journal of a reference logging service, which knows only LogMessage and GetMessages: one
- * message a call, no numbers, no entries.
+ * Returns the journal of a logging service of the reference, which has only LogMessage and
+ * GetMessages: one message per call, no numbers, no entries.
  */
 export function createCallJournal(client: GrpcClient): GrpcJournal {
   async function appendOne(message: Message): Promise<AppendResult> {
@@ -24,7 +24,7 @@ export function createCallJournal(client: GrpcClient): GrpcJournal {
       const bytes = await client.call('/LoggingService/LogMessage', encodeLogRequest(message));
       const status = readReply(decodeLogReply, bytes, client.url);
       if (status === 'Logged') return { id, status: 'logged' };
-      // The second attempt of a message whose first reply was lost: it is stored, that is success.
+      // An attempt whose reply was lost has stored the message, so this is success.
       if (status === 'Duplicate') return { id, status: 'duplicate' };
     } catch (error) {
       const { code, message: said } = toMlogError(error);

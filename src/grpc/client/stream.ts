@@ -14,7 +14,10 @@ import {
   type ReadRequest,
 } from '../read-messages.ts';
 
-/** The journal of a logging service that is mlog: many messages a group, entries in pages. */
+/**
+ * Returns the journal of an mlog logging service. A group carries many messages, and entries arrive
+ * in pages.
+ */
 export function createStreamJournal(client: GrpcClient): Journal {
   const appender = createAppender(client);
 

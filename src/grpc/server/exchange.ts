@@ -2,13 +2,13 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { stoppingError, writeMessage, type Answer, type ReaderLimits } from './call.ts';
 import { noteTaken } from './open-calls.ts';
 
-/** Messages of one call that are under way; no more are read until one of them is answered. */
+/** The messages of one call in flight. Nothing more is read until one of them is answered. */
 const underWayMax = 16;
 
 /**
- * Answers each message of a stream by one, as it is ready, and ends the stream when the client has
- * ended it or the server stops. Rejects with what the client is to be told, once all that was begun
- * is answered.
+ * Answers each message of a stream with one of its own, as soon as it is ready, and ends the stream
+ * when the client has ended it or the server stops. Rejects with what to tell the client, once
+ * everything that began is answered.
  */
 export function answerEach(
   call: ServerDuplexStream<Buffer, Buffer>,
@@ -23,7 +23,7 @@ export function answerEach(
     let isEnding = false;
     let failure: unknown;
 
-    // Where a client is slow to read, its requests are not kept beside the replies.
+    // While a client is slow to read, its requests are not kept beside the replies.
     async function reply(answering: Promise<Buffer>): Promise<void> {
       try {
         await writeMessage(call, await answering, gone.signal, limits);

@@ -1,12 +1,15 @@
-/** Flag and length before each message (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). */
+/**
+ * Flag and length before each message
+ * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+ */
 const headBytes = 5;
 
-/** Called for each message that is whole, with its size in bytes. */
+/** Called for each complete message, with its size in bytes. */
 export type OnMessage = (bytes: number, isCompressed: boolean) => void;
 
-/** Follows the messages of a call through the pieces in which they arrive, and keeps none of them. */
+/** Tracks the messages of a call through the pieces in which they arrive, without keeping any. */
 export class FrameReader {
-  /** How much has arrived of a message that is not whole yet. */
+  /** How much of an incomplete message has arrived. */
   partialBytes = 0;
   /** The largest size that a message has announced. */
   announcedMaxBytes = 0;

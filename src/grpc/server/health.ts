@@ -10,12 +10,12 @@ import {
 } from '../generated/grpc/health/v1/health_pb.ts';
 import type { Methods } from './server.ts';
 
-/** The longest time until a watching client learns of a change. */
+/** The longest delay before a watching client learns of a change. */
 const watchMs = 1_000;
 
 /**
- * The health protocol of gRPC (https://grpc.io/docs/guides/health-checking/), for the server as a
- * whole, which has the empty name, and for the services named.
+ * Returns the methods of the gRPC health protocol (https://grpc.io/docs/guides/health-checking/),
+ * for the server as a whole, which has the empty name, and for the named services.
  */
 export function healthMethods(services: readonly string[], subject: Subject): Methods {
   const names = new Set(['', ...services]);

@@ -9,7 +9,7 @@ export interface ListenerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly connectionsMax: number;
-  /** Told when there are as many. */
+  /** Called when the limit of connections is reached. */
   readonly onFull: () => void;
 }
 
@@ -17,14 +17,14 @@ export interface ListenerOptions {
 export interface ConnectionServer {
   /** Takes over a connection. */
   serve(socket: Socket): void;
-  /** Ends what has no end, and lets the calls under way come to theirs; resolves after the last. */
+  /** Ends what has no end and waits for the calls in flight. */
   stop(): Promise<void>;
 }
 
 /**
- * Listens for gRPC. What serves it is loaded with the first connection, since it takes 40 ms and
- * 13 MiB that many a service never needs. Throws `failed_precondition` where the address cannot be
- * used. A listener of our own also bounds the connections.
+ * Listens for gRPC. The code that serves it is loaded with the first connection, because it takes
+ * 40 ms and 13 MiB that many services never need. The listener is ours, so that it can bound the
+ * connections. Throws `failed_precondition` if the address cannot be used.
  */
 export async function startGrpcListener(
   { host, port, connectionsMax, onFull }: ListenerOptions,
@@ -36,7 +36,7 @@ export async function startGrpcListener(
     if (!admit(socket, connectionsMax, onFull)) return void socket.destroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    // It may break off before anybody serves it.
+    // The connection may break before anything serves it.
     socket.on('error', () => {});
     server ??= load();
     void server.then((serving) => serving.serve(socket));
@@ -45,7 +45,7 @@ export async function startGrpcListener(
 
   return {
     url: `grpc://${address}`,
-    /** Stops accepting, ends what has no end, waits for the calls under way, and closes. */
+    /** Stops accepting, ends what has no end, waits for the calls in flight, and closes. */
     async close(): Promise<void> {
       const closed = once(listener, 'close');
       listener.close();
@@ -59,15 +59,15 @@ export async function startGrpcListener(
   };
 }
 
-/** How often a stopping listener looks for connections on which there is nothing more to say. */
+/** How often a stopping listener looks for finished connections. */
 const hangUpMs = 500;
 
-/** Closes the connections of clients that have been told all, and do not hang up themselves. */
+/** Closes the connections of clients that have received everything and do not hang up. */
 function hangUp(sockets: ReadonlySet<Socket>): void {
   for (const socket of sockets) if (socket.writableFinished) socket.destroy();
 }
 
-/** After the last call, so long may a client take to read what it was told, and to hang up. */
+/** How long a client may take, after its last call, to read its reply and hang up. */
 const lingerMs = 1_000;
 
 function destroyAll(sockets: ReadonlySet<Socket>): void {

@@ -6,37 +6,37 @@ import { stoppingError, tellRefusal } from './call.ts';
 import { ReceivedMessages, type ReceiveLimit } from './receive-limit.ts';
 import { isOwnStatus } from '../status.ts';
 
-/** What grpc-js itself keeps of a call. */
+/** What grpc-js keeps of a call. */
 export interface BaseCall {
   readonly stream: ServerHttp2Stream;
-  /** The parts of a message that is not whole. */
+  /** The parts of an incomplete message. */
   decoder: { write(piece: Buffer): Buffer[] };
-  /** Whole messages that nobody has read. */
+  /** Complete messages that nobody has read. */
   readonly readQueue: unknown[];
   sendStatus(status: Partial<StatusObject>): void;
 }
 
-/** How one call is held in bounds. */
+/** The bounds of one call. */
 export interface CallLimits {
-  /** The largest message with texts; grpc-js itself refuses what is beyond. */
+  /** The largest message with texts. grpc-js refuses larger ones. */
   readonly messageMaxBytes: number;
   /** How long one message may take to arrive. */
   readonly requestTimeoutMs: number;
-  /** A client that takes nothing of a reply for so long is cut. */
+  /** A client that takes nothing of a reply for this long is disconnected. */
   readonly readerStallMs: number;
 }
 
-/** One clock for all calls: timers for each took more than all else that is done here. */
+/** One clock for all calls. A timer for each took longer than everything else here. */
 export interface Clock {
   readonly nowMs: number;
 }
 
-/** What a call is, and what it shares with all others. */
+/** The kind of a call, and what all calls share. */
 export interface CallOptions {
   readonly path: string;
   /** The client may send any number of messages. */
   readonly isStream: boolean;
-  /** The messages carry texts; those of other methods are small. */
+  /** The messages carry texts. Those of other methods are small. */
   readonly takesTexts: boolean;
   /** The reply is one message. */
   readonly hasOneReply: boolean;
@@ -47,19 +47,19 @@ export interface CallOptions {
   readonly logger: Logger;
 }
 
-/** What a message may have where it carries no text: a position, an id. */
+/** The largest message without a text, such as a position or an id. */
 const smallMessageMaxBytes = 16 * 1024;
 
-/** So long a client has to close its side of a call that a status has ended. */
+/** How long a client may take to close its side of a call that a status has ended. */
 export const lingerMs = 500;
 
-/** Once the server stops, so long may a message still take to arrive, or a client to read. */
+/** How long a message may still take to arrive, or a client to read, once the server stops. */
 const stopGraceMs = 1_000;
 
 /**
- * A call from its start until its stream is closed. grpc-js keeps what a client sends until a
- * message is whole and somebody reads it, for as long as the client likes; and where a status ends
- * a call early, it leaves the stream open until the client closes its side.
+ * A call, from its start until its stream is closed. grpc-js keeps what a client sends until a
+ * message is complete and read, for as long as the client likes. If a status ends a call early,
+ * grpc-js leaves the stream open until the client closes its side.
  */
 export class OpenCall {
   readonly #base: BaseCall;
@@ -85,14 +85,14 @@ export class OpenCall {
     const connection = base.stream.session ?? this;
     this.#messages = new ReceivedMessages(options.received, connection, messageMaxBytes);
     if (!options.isStream) this.#setDue(requestTimeoutMs, () => this.#refuseLate());
-    // Before grpc-js keeps it.
+    // Runs before grpc-js keeps the piece.
     base.stream.prependListener('data', (piece: Buffer) => this.#receive(piece));
-    // Before the handler is called, which may begin the reply.
+    // Runs before the handler is called, which may begin the reply.
     base.stream.prependListener('end', () => this.#setDue(Infinity));
     base.stream.on('close', () => this.#close());
   }
 
-  /** Reads the next message of a stream, once the one before it is taken. */
+  /** Reads the next message of a stream once the one before it was taken. */
   readWhenTaken(read: () => void): void {
     if (this.#reads > this.#takes) {
       this.#read = read;
@@ -102,7 +102,7 @@ export class OpenCall {
     read();
   }
 
-  /** Says that a message of a stream is in use; it is not counted from then on. */
+  /** Notes that a message of a stream is in use, which is no longer counted. */
   taken(): void {
     this.#takes += 1;
     if (this.#hasStatus) return;
@@ -112,15 +112,15 @@ export class OpenCall {
     if (read) this.readWhenTaken(read);
   }
 
-  /** Says that a message of the reply is on its way to the client. */
+  /** Notes that a message of the reply is on its way to the client. */
   writing(): void {
     this.#writing += 1;
     const { hasOneReply, limits } = this.#options;
-    // Only once it is written does grpc-js give the status, by which the call ends.
+    // grpc-js sends the status, which ends the call, only after the message is written.
     if (hasOneReply) this.#setDue(limits.readerStallMs, () => this.cut());
   }
 
-  /** Says that a message of the reply has left for the client. */
+  /** Notes that a message of the reply was written. */
   written(): void {
     this.#writing -= 1;
     this.#written += 1;
@@ -139,12 +139,12 @@ export class OpenCall {
     this.#base.sendStatus({ ...tellRefusal(error, path, logger), code });
   }
 
-  /** Ends the call since too much has arrived, over all, that nobody has taken yet. */
+  /** Ends the call because all calls together hold too much that was not taken. */
   refuseExcess(error: MlogError): void {
     this.refuse(error, statuses.RESOURCE_EXHAUSTED);
   }
 
-  /** Notes that a status ends the call; the client may still be sending, or not be reading. */
+  /** Notes that a status ends the call, while the client may still be sending, or not reading. */
   onStatus(status: Partial<StatusObject>): void {
     const { path, limits, logger } = this.#options;
     this.#hasStatus = true;
@@ -154,13 +154,13 @@ export class OpenCall {
       logger.warn({ path, code, reason: status.details }, 'Call failed');
     }
     this.#setDue(lingerMs, () => {
-      // What a server may do that has answered all it wants to (RFC 9113, section 8.1).
+      // A server may do this once it has sent a complete reply (RFC 9113, section 8.1).
       if (this.#stream.writableFinished) this.#stream.close(constants.NGHTTP2_NO_ERROR);
       this.#setDue(limits.readerStallMs, () => this.cut());
     });
   }
 
-  /** Does what is due; called each time that the clock goes on. */
+  /** Does what is due. The clock calls this. */
   check(): void {
     const { nowMs } = this.#options.clock;
     if (nowMs >= this.#due) {
@@ -170,7 +170,7 @@ export class OpenCall {
     if (nowMs >= this.#stopDue) this.#checkStop();
   }
 
-  /** Lets a call that is being answered come to its end, and ends all others in a moment. */
+  /** Lets a call that is being answered finish, and ends all others shortly. */
   stop(): void {
     this.#stopDue = this.#options.clock.nowMs + stopGraceMs;
     this.#writtenBefore = this.#written;
@@ -195,7 +195,7 @@ export class OpenCall {
     if (isStream) this.#watchPartial(completed > 0);
   }
 
-  /** A message that has begun has to become whole, though the stream may last for ever. */
+  /** A message that has begun must complete in time, even if the stream has no end. */
   #watchPartial(isAnother: boolean): void {
     if (!this.#messages.isPartial) {
       this.#setDue(Infinity);
@@ -205,7 +205,7 @@ export class OpenCall {
   }
 
   #refuseLate(): void {
-    // It is not the client that is slow where nothing is read.
+    // If nothing is read, the client is not the slow one.
     const { requestTimeoutMs } = this.#options.limits;
     if (this.#options.isStream && this.#stream.isPaused()) {
       return this.#setDue(requestTimeoutMs, () => this.#refuseLate());
@@ -224,10 +224,12 @@ export class OpenCall {
     this.#options.onClose(this);
   }
 
-  /** After a status grpc-js reads nothing more, and would keep what it has until the stream ends. */
+  /**
+   * After a status, grpc-js reads nothing more and would keep what it has until the stream ends.
+   */
   #free(): void {
     if (this.#messages.isPartial) this.#base.decoder = discarding;
-    // To set the length took 6 µs a call.
+    // Setting the length took 6 µs per call.
     if (this.#base.readQueue.length > 0) this.#base.readQueue.length = 0;
     this.#messages.free();
   }

@@ -9,33 +9,35 @@ import type { Logger } from '../../observe/logger.ts';
 import { lingerMs, OpenCall, type BaseCall, type CallLimits } from './open-call.ts';
 import { ReceiveLimit, type ReceiveLimits } from './receive-limit.ts';
 
-/** How all calls of a server are held in bounds. */
+/** The bounds of all calls of a server. */
 export interface OpenCallsLimits extends CallLimits {
-  /** What all calls together may hold of messages that nobody has taken yet. */
+  /** What all calls together may hold of messages that were not taken. */
   readonly queueMaxBytes: number;
-  /** As many calls may be open at a time, however few connections they share. */
+  /** The most open calls, however few connections they share. */
   readonly connectionsMax: number;
 }
 
-/** The calls that are open on a server. */
+/** The open calls of a server. */
 export interface OpenCalls {
-  /** Puts each call under its bounds; the first interceptor of the server. */
+  /** Bounds each call. This is the first interceptor of the server. */
   readonly intercept: ServerInterceptor;
-  /** Closes the streams of calls that grpc-js answers by itself, as those of unknown methods. */
+  /** Closes the streams of calls that grpc-js answers by itself, such as unknown methods. */
   closeUnknown(server: GrpcServer): void;
-  /** Lets calls that are being answered come to their end; resolves when all are closed. */
+  /** Lets calls that are being answered finish. Resolves when all are closed. */
   stop(): Promise<void>;
 }
 
-/** How often it is looked for what is due. */
+/** How often the clock checks what is due. */
 const clockMs = 100;
 
-/** Says that a message of a stream is in use; see `OpenCall.taken`. */
+/** Notes that a message of a stream is in use; see `OpenCall.taken`. */
 export function noteTaken({ call }: { readonly call?: unknown }): void {
   if (call instanceof BoundedCall) call.openCall.taken();
 }
 
-/** Makes the set of open calls of a server; methods other than `textPaths` take little. */
+/**
+ * Returns the set of open calls of a server. Methods other than `textPaths` take small messages.
+ */
 export function createOpenCalls(
   limits: OpenCallsLimits,
   textPaths: ReadonlySet<string>,
@@ -70,10 +72,10 @@ export function createOpenCalls(
         onClose,
         logger,
       });
-      // Not a WeakMap, whose upkeep the collector pays for with each call.
+      // Not a WeakMap, which costs the garbage collector time with each call.
       latest = base.stream;
       const send = base.sendStatus.bind(base);
-      // All statuses pass here, also those that grpc-js makes by itself.
+      // Every status passes here, including those that grpc-js makes.
       base.sendStatus = (status) => {
         openCall.onStatus(status);
         send(status);
@@ -87,7 +89,7 @@ export function createOpenCalls(
       const { http2Servers } = server as unknown as { http2Servers: Map<Http2Server, unknown> };
       for (const http2Server of http2Servers.keys()) {
         http2Server.on('stream', (stream, headers) => {
-          // grpc-js has just handed on those that have a method.
+          // Calls with a method have just been handed on by grpc-js.
           if (stream === latest) return;
           const path = headers[':path']?.slice(0, pathMaxLength);
           logger.warn({ path, code: 'unimplemented' }, 'Call failed');
@@ -103,10 +105,10 @@ export function createOpenCalls(
   };
 }
 
-/** Of a path that no method has, so much is told: it is the client's text. */
+/** An unknown path is the client's text, so it is quoted only up to this length. */
 const pathMaxLength = 200;
 
-/** A call as a handler sees it: the messages of a stream come one by one, as they are taken. */
+/** A call as a handler sees it. The messages of a stream arrive one by one, as they are taken. */
 class BoundedCall extends ServerInterceptingCall {
   readonly openCall: OpenCall;
   readonly #isStream: boolean;
@@ -122,7 +124,7 @@ class BoundedCall extends ServerInterceptingCall {
   }
 
   override startRead(): void {
-    // By itself grpc-js reads 16 messages ahead, each as large as they may be.
+    // By itself, grpc-js reads 16 messages ahead, each up to the largest size.
     if (this.#isStream) this.openCall.readWhenTaken(() => super.startRead());
     else super.startRead();
   }
@@ -136,7 +138,9 @@ class BoundedCall extends ServerInterceptingCall {
   }
 }
 
-/** One connection gets a part of the whole, and in any case enough for the largest message. */
+/**
+ * Returns the limits for one connection: a part of the whole, and enough for the largest message.
+ */
 function receiveLimits({ queueMaxBytes, messageMaxBytes }: OpenCallsLimits): ReceiveLimits {
   const connectionReceiveMaxBytes = Math.max(queueMaxBytes / connectionShare, messageMaxBytes);
   const receiveMaxBytes = Math.max(queueMaxBytes, messageMaxBytes);

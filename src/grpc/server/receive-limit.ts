@@ -1,12 +1,12 @@
 import { FrameReader } from './frames.ts';
 
-/** How much all calls of a server, and those of one connection, may hold of what they have sent. */
+/** What all calls of a server, and those of one connection, may hold of what they have sent. */
 export interface ReceiveLimits {
   readonly receiveMaxBytes: number;
   readonly connectionReceiveMaxBytes: number;
 }
 
-/** Counts the bytes that calls have sent and that nobody has taken yet, over all connections. */
+/** Counts the bytes that calls have sent and nobody has taken, over all connections. */
 export class ReceiveLimit {
   readonly #limits: ReceiveLimits;
   readonly #byConnection = new WeakMap<object, number>();
@@ -16,7 +16,7 @@ export class ReceiveLimit {
     this.#limits = limits;
   }
 
-  /** Counts some more bytes of a connection; returns false, and counts nothing, beyond a limit. */
+  /** Counts more bytes of a connection. Returns false, and counts nothing, beyond a limit. */
   take(connection: object, bytes: number): boolean {
     const held = this.#byConnection.get(connection) ?? 0;
     const { receiveMaxBytes, connectionReceiveMaxBytes } = this.#limits;
@@ -28,29 +28,29 @@ export class ReceiveLimit {
     return true;
   }
 
-  /** Gives back bytes that were taken. */
+  /** Returns counted bytes. */
   give(connection: object, bytes: number): void {
     this.#byConnection.set(connection, (this.#byConnection.get(connection) ?? 0) - bytes);
     this.#bytes -= bytes;
   }
 }
 
-/** Each call may hold so much in any case, so that a small message is never refused. */
+/** Each call may hold this much in any case, so that a small message is never refused. */
 const freeBytes = 16 * 1024;
 
-/** What grpc-js needs for a message that waits, beside its bytes. */
+/** What grpc-js needs for a waiting message besides its bytes. */
 const messageExtraBytes = 256;
 
-/** A compressed message counts as what it may become: deflate reaches this ratio at the most. */
+/** A compressed message counts as what it may expand to; this is the highest ratio of deflate. */
 const deflateMaxRatio = 1_032;
 
-/** What one call has sent that nobody has taken yet, counted against the limits. */
+/** What one call has sent and nobody has taken, counted against the limits. */
 export class ReceivedMessages {
   readonly #limit: ReceiveLimit;
   readonly #connection: object;
   readonly #messageMaxBytes: number;
   readonly #frames = new FrameReader();
-  /** The sizes of the whole messages, in their order. */
+  /** The sizes of the complete messages, in order. */
   readonly #waiting: number[] = [];
   #waitingBytes = 0;
   #counted = 0;
@@ -61,7 +61,7 @@ export class ReceivedMessages {
     this.#messageMaxBytes = messageMaxBytes;
   }
 
-  /** A message has begun and is not whole. */
+  /** Whether a message has begun and is incomplete. */
   get isPartial(): boolean {
     return this.#frames.partialBytes > 0;
   }
@@ -71,7 +71,7 @@ export class ReceivedMessages {
     return this.#frames.announcedMaxBytes;
   }
 
-  /** Counts the next piece; tells how many messages it completes. */
+  /** Counts the next piece. Returns how many messages it completes. */
   receive(piece: Buffer): number {
     const before = this.#waiting.length;
     this.#frames.read(piece, (bytes, isCompressed) => {
@@ -83,13 +83,13 @@ export class ReceivedMessages {
     return this.#waiting.length - before;
   }
 
-  /** Counts the oldest message no longer. */
+  /** Stops counting the oldest message. */
   take(): void {
     this.#waitingBytes -= this.#waiting.shift() ?? 0;
     this.count();
   }
 
-  /** Brings the count up to date; returns false where the limits have no room for it. */
+  /** Updates the count. Returns false if the limits have no room for it. */
   count(): boolean {
     const held = this.#frames.partialBytes + this.#waitingBytes;
     const more = Math.max(0, held - freeBytes) - this.#counted;
@@ -99,7 +99,7 @@ export class ReceivedMessages {
     return true;
   }
 
-  /** Counts nothing from now on. */
+  /** Stops counting this call. */
   free(): void {
     if (this.#counted > 0) this.#limit.give(this.#connection, this.#counted);
     this.#counted = 0;

@@ -23,9 +23,9 @@ type Response = NonNullable<
 >;
 
 /**
- * The reflection protocol of gRPC (https://grpc.io/docs/guides/reflection/), by which a client
- * without a .proto file learns what there is. v1 and v1alpha differ in their names alone. The files
- * must not import each other. Not by @grpc/reflection, which reads .proto files from the disk.
+ * Returns the methods of the gRPC reflection protocol (https://grpc.io/docs/guides/reflection/),
+ * from which a client without a .proto file learns the services. v1 and v1alpha differ only in
+ * name. The files must not import each other. @grpc/reflection would read .proto files from disk.
  */
 export function reflectionMethods(files: readonly DescFile[]): Methods {
   const all = [...files, fileV1, fileV1alpha];
@@ -65,7 +65,7 @@ export function reflectionMethods(files: readonly DescFile[]): Methods {
   };
 }
 
-/** The full names of what stands in a file, with methods and fields. */
+/** Returns the full names in a file, including methods and fields. */
 function symbolsOf(file: DescFile): [string, DescFile][] {
   return [...createRegistry(file)].flatMap((desc) => {
     const inner =

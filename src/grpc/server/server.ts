@@ -12,22 +12,22 @@ import { answerEach } from './exchange.ts';
 import type { ConnectionServer } from './listener.ts';
 import { createOpenCalls, type OpenCallsLimits } from './open-calls.ts';
 
-/** What one method does: with bytes, so that what is wrong with them is told as all else is. */
+/** What one method does. It takes bytes, so that a malformed message is reported like any error. */
 export type Method = (
   | { readonly unary: Answer }
-  /** A stream of messages, each of which is answered by one, as it is ready. */
+  /** Each message of a stream is answered by one of its own, as soon as it is ready. */
   | { readonly exchange: Answer }
-  /** One message that is answered by a stream of them. */
+  /** One message is answered by a stream of them. */
   | { readonly stream: (request: Buffer, signals: CallSignals) => AsyncIterable<Buffer> }
 ) & {
-  /** Its messages may be as large as the server takes them; those of others are small. */
+  /** The messages may be as large as the server allows. Those of other methods are small. */
   readonly takesTexts?: true;
 };
 
-/** The gRPC surface of a role: a method by its path. */
+/** The gRPC surface of a role: a method for each path. */
 export type Methods = Readonly<Record<string, Method>>;
 
-/** How clients are held in bounds. */
+/** The bounds on clients. */
 export interface GrpcLimits extends OpenCallsLimits {
   readonly keepAliveTimeoutMs: number;
   readonly heartbeatMs: number;
@@ -40,22 +40,22 @@ export interface GrpcServerOptions {
   readonly logger: Logger;
 }
 
-/** Calls that one connection may have under way; the client keeps back what is beyond. */
+/** The calls that one connection may have in flight. The client holds back further ones. */
 const callsMax = 200;
 
 /**
- * What one connection may hold in memory. Beyond it Node resets new calls, and those under way go on;
- * a client is told RESOURCE_EXHAUSTED by its own end, without a word of ours.
+ * What one connection may hold in memory. Beyond it, Node resets new calls while those in flight
+ * continue. The client reports RESOURCE_EXHAUSTED by itself, without a text from us.
  */
 const sessionMaxMiB = 64;
 
-/** How long a ping may take: clients that have nothing to do look at their connection every 5 s. */
+/** How long a ping may take: idle clients check their connection every 5 s. */
 const pingTimeoutMs = 20_000;
 
-/** Makes what serves the connections of a listener by gRPC. */
+/** Returns the server that serves the connections of a listener over gRPC. */
 export function createGrpcServer({ methods, limits, logger }: GrpcServerOptions): ConnectionServer {
   const stopping = new AbortController();
-  // Each stream listens to it.
+  // Each stream adds a listener.
   setMaxListeners(0, stopping.signal);
   const paths = Object.keys(methods).filter((path) => methods[path]!.takesTexts);
   const calls = createOpenCalls(limits, new Set(paths), logger);
@@ -111,7 +111,7 @@ function unary(path: string, answer: Answer, { logger }: Surface): handleUnaryCa
     const refuse = (error: unknown) => callback(tellRefusal(error, path, logger));
     try {
       const reply = answer(call.request);
-      // Not an async function: its promises would be some more for each message.
+      // Not an async function, which would add promises for each message.
       if (Buffer.isBuffer(reply)) send(reply);
       else reply.then(send, refuse);
       if (tellsCalls) logger.debug({ path }, 'Call');
