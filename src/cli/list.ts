@@ -1,7 +1,7 @@
 import { examples, type Declaration } from './declaration.ts';
 import { addSettings } from './flags.ts';
 
-/** `mlog list`: what there is, and with `--follow` what comes. */
+/** `mlog list`: the messages there are, and with `--follow` those to come. */
 export const list: Declaration = {
   name: 'list',
   declare(command) {

@@ -2,7 +2,10 @@ import type { CommanderError } from 'commander';
 import { MlogError } from '../errors.ts';
 import { roles } from '../setting.ts';
 
-/** Makes sentences of what commander says: "error: unknown option '--prot'\n(Did you mean …?)". */
+/**
+ * Converts a message of commander into sentences: "error: unknown option '--prot'\n(Did you mean
+ * …?)".
+ */
 export function toUsageError({ message, code }: CommanderError, called: string): MlogError {
   const [what = '', suggestion] = message.replace(/^error: /, '').split('\n');
   const sentence = what.charAt(0).toUpperCase() + what.slice(1).replace(/\.?$/, '.');
@@ -13,7 +16,7 @@ export function toUsageError({ message, code }: CommanderError, called: string):
 
 const dashHint = 'A text that begins with a dash stands behind --: mlog send -- "- item".';
 
-/** The call that tells how the command is used that was called. */
+/** Returns the call that shows the help of the command that was called. */
 export function helpOf(called: string, args: readonly string[]): string {
   const role = called === 'serve' ? roles.filter((one) => args.includes(one)) : [];
   return ['mlog', called, ...role.slice(0, 1), '--help'].filter(Boolean).join(' ');

@@ -15,14 +15,14 @@ import { patience, withFacade } from './facade-client.ts';
 import { print, printJson } from './print.ts';
 
 /**
- * Copies what the services hold into a store file while they go on: every message up to the newest
- * one of this moment. Into a file of an earlier backup only the new ones are copied.
+ * Copies the messages of running services into a store file, up to the newest message at this
+ * moment. Into the file of an earlier backup it copies only new messages.
  */
 export async function backup(file: string, options: { readonly json?: boolean }): Promise<void> {
   const settings = readSettings('client', { ...options });
   const path = toPath(file);
   await withFacade(settings, async (client) => {
-    // A first copy gets its name when it is whole; one that ends early never looks like a backup.
+    // A first copy gets its name once it is whole, so an interrupted one never looks like a backup.
     const isFirst = !existsSync(path);
     if (isFirst) checkNoLoneLog(path);
     const draft = isFirst ? `${path}.incomplete` : path;
@@ -47,7 +47,7 @@ async function copyInto(
     const begin = await place.confirm(original);
     const from = place.seq;
     const { journal } = begin;
-    // The original is recorded at once: with a journal that is still empty, too.
+    // Records the original even if its journal is still empty.
     await copy.copy([], journal);
     const open = () =>
       original.read({ after: place.seq, limit: begin.lastSeq - place.seq, journal });

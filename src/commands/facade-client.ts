@@ -5,11 +5,11 @@ import { openHttpClient, type HttpClient } from '../http/client/client.ts';
 import type { Reach } from '../net/reach.ts';
 import { remark } from './print.ts';
 
-// The HTTP parser of undici is WebAssembly. Compiling it for speed takes a thread 70 ms, a process
-// that is done waits for that, and a command parses one reply.
+// The HTTP parser of undici is WebAssembly. Optimizing it takes a thread 70 ms, for which a
+// finished process waits, although a command parses a single reply.
 setFlagsFromString('--liftoff-only');
 
-/** Runs an action with a client of the facade, and closes it. */
+/** Runs an action with a client of the facade, then closes the client. */
 export async function withFacade<T>(
   { url, timeoutMs }: Reach & { readonly url: HttpAddress },
   action: (client: HttpClient) => Promise<T>,
@@ -22,7 +22,7 @@ export async function withFacade<T>(
   }
 }
 
-/** How a command that reads a list gets over a facade that is away for a moment. */
+/** How a command that reads a list survives a short outage of the facade. */
 export const patience = {
   pauseMs: 1_000,
   attemptsMax: 5,

@@ -2,14 +2,14 @@ import { MlogError } from '../errors.ts';
 import type { HttpClient, HttpReply } from '../http/client/client.ts';
 import { isProblem, problemError } from '../http/client/problem.ts';
 
-/** The error for an address at which there is something else than a facade. */
+/** Returns the error for an address where something other than a facade answers. */
 export function noFacadeError(url: string): MlogError {
   return new MlogError('failed_precondition', `What answers at ${url} is no facade.`, {
     hint: 'Name the place of the facade with --url or MLOG_URL.',
   });
 }
 
-/** What a reply means that is not the one wanted from a facade. */
+/** Returns the error for an unexpected reply of a facade. */
 export async function facadeError(
   reply: HttpReply,
   client: Pick<HttpClient, 'url' | 'exchange'>,
@@ -27,7 +27,7 @@ export async function facadeError(
   return problemError(reply, url);
 }
 
-/** The role that a service of mlog says it has; empty for any other service. */
+/** Returns the role that an mlog service reports; empty for any other service. */
 async function roleOf(client: Pick<HttpClient, 'exchange'>): Promise<string> {
   try {
     return (await client.exchange({ method: 'GET', path: '/livez' })).header('mlog-role');
@@ -36,13 +36,13 @@ async function roleOf(client: Pick<HttpClient, 'exchange'>): Promise<string> {
   }
 }
 
-/** The reference's form of an error: a JSON object with a member `error`. */
+/** Reads an error as the reference writes it: a JSON object with a member `error`. */
 function errorText(text: string): string {
   try {
     const { error } = JSON.parse(text) as { error?: unknown };
     if (typeof error === 'string') return error;
   } catch {
-    // Not JSON: there is nothing more to tell.
+    // Not JSON, so there is nothing more to report.
   }
   return 'The facade failed and does not say why.';
 }

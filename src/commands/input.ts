@@ -3,19 +3,19 @@ import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { MlogError } from '../errors.ts';
 
-/** What a command reads. */
+/** What a command reads from. */
 export interface Input {
   /** The path, or `stdin`. */
   readonly name: string;
   readonly stream: Readable;
 }
 
-/** How much one read of a file brings. */
+/** How much one read of a file returns. */
 const highWaterMark = 256 * 1024;
 
 /**
- * Opens a file to read, or stdin where there is none or it is `-`. Throws `usage` where it cannot be
- * read. A folder is told here: Node gives a folder as stdin as an empty input.
+ * Opens a file for reading, or stdin if `file` is missing or `-`. Throws `usage` if it cannot be
+ * read. A folder is refused here, because Node reads a folder on stdin as empty.
  */
 export async function openInput(file = '-'): Promise<Input> {
   const name = file === '-' ? 'stdin' : file;
@@ -29,7 +29,10 @@ export async function openInput(file = '-'): Promise<Input> {
   }
 }
 
-/** Says why an input could not be read; what is no error of the system stays as it is. */
+/**
+ * Returns the error for an input that could not be read. Errors of other origins are returned
+ * unchanged.
+ */
 export function toInputError(error: unknown, name: string): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error;
   return new MlogError('usage', `${name} cannot be read: ${error.message}.`, { cause: error });

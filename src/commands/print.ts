@@ -1,7 +1,7 @@
 import { MlogError } from '../errors.ts';
 import { toVisible, toVisibleJson } from '../observe/visible.ts';
 
-// A reader that went away, as `head` does, is no failure: it has what it wanted.
+// A reader that leaves early, like `head`, is no failure.
 let readerIsGone = false;
 let failure: MlogError | undefined;
 let lastWritten: Promise<void> = Promise.resolve();
@@ -20,7 +20,7 @@ function noteError(error: NodeJS.ErrnoException): void {
   }
 }
 
-/** Hands text to stdout; says whether there is room for more. `flush` tells what became of it. */
+/** Passes text to stdout. Returns whether there is room for more. `flush` reports failures. */
 export function put(text: string): boolean {
   let hasRoom = true;
   if (isProgressShown && process.stdout.isTTY) putRemark(clearLine);
@@ -33,15 +33,15 @@ export function put(text: string): boolean {
   return hasRoom;
 }
 
-/** Waits until stdout has all that was printed. Throws `failed_precondition` if it cannot have it. */
+/** Waits until stdout has taken everything. Throws `failed_precondition` if it cannot. */
 export async function flush(): Promise<void> {
   await lastWritten;
   if (failure) throw failure;
 }
 
 /**
- * Writes data to stdout at the pace of its reader; gives false once the reader is gone. Throws
- * `failed_precondition` when stdout cannot be written.
+ * Writes data to stdout at the pace of its reader. Returns false once the reader is gone. Throws
+ * `failed_precondition` if stdout cannot be written.
  */
 export async function print(text: string): Promise<boolean> {
   if (failure) throw failure;
@@ -49,7 +49,7 @@ export async function print(text: string): Promise<boolean> {
   return !readerIsGone;
 }
 
-/** Writes data as `print` does, and waits until stdout has it, not only this process. */
+/** Writes data like `print`, and waits until stdout has taken it. */
 export async function printThrough(text: string): Promise<boolean> {
   if (failure) throw failure;
   if (!readerIsGone) put(text);
@@ -57,17 +57,17 @@ export async function printThrough(text: string): Promise<boolean> {
   return !readerIsGone;
 }
 
-/** Prints a value as a line of JSON in which every character can be seen. */
+/** Prints a value as a line of JSON in which every character is visible. */
 export async function printJson(value: object): Promise<boolean> {
   return await print(toVisibleJson(`${JSON.stringify(value)}\n`));
 }
 
-/** Writes a remark for the person to stderr. */
+/** Writes a remark for the user to stderr. */
 export function remark(text: string): void {
   putRemark(`${isProgressShown ? clearLine : ''}${toVisible(text)}\n`);
 }
 
-/** What stderr does not take is lost: nobody else could be told, and the exit code stands. */
+/** What stderr does not take is lost: there is no one to report it to, and the exit code stands. */
 function putRemark(text: string): void {
   if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
   process.stderr.write(text);
@@ -77,7 +77,7 @@ function putRemark(text: string): void {
 let isProgressShown = false;
 const clearLine = '\r\x1b[K';
 
-/** Shows how far something is, on a terminal only; `end` takes it away again. */
+/** Shows progress on a terminal; `end` removes it. */
 export function showProgress(text: () => string): { end: () => void } {
   if (!process.stderr.isTTY) return { end: () => {} };
   isProgressShown = true;

@@ -4,7 +4,7 @@ import { toVisible } from '../observe/visible.ts';
 import { verifySqliteStore } from '../store/sqlite/sqlite.ts';
 import { print, printJson } from './print.ts';
 
-/** Checks a store that no service has open, and prints what it found. */
+/** Checks a store that no service has open, and prints the result. */
 export async function verify(options: { readonly json?: boolean }): Promise<void> {
   const { store } = readSettings('verify', { ...options });
   if (store.scheme === 'memory') throw memoryError();

@@ -2,36 +2,36 @@ import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync }
 import { MlogError } from '../../errors.ts';
 import { parseWholeNumber } from '../../quantity.ts';
 
-/** A position as a file keeps it. */
+/** A position as a cursor file holds it. */
 export interface Kept {
   readonly seq: number;
-  /** The id of the journal; undefined where it is not known, as in a file of an older version. */
+  /** The id of the journal; undefined if unknown, as in a file of an older version. */
   readonly journal: string | undefined;
 }
 
-/** A file that keeps the position of a reader: its `seq` and the id of the journal. */
+/** A file that holds the position of a reader: its `seq` and the id of the journal. */
 export interface Cursor {
-  /** What was kept when the file was opened; undefined in a new one. */
+  /** What the file held when it was opened; undefined for a new file. */
   readonly kept: Kept | undefined;
   /**
-   * Keeps a later position of the same journal; from then on a killed process does not forget it.
-   * Throws `failed_precondition` where the file cannot be written, as on a full disk.
+   * Saves a later position in the same journal, which then survives `kill -9`. Throws
+   * `failed_precondition` if the file cannot be written, as on a full disk.
    */
   save(later: Kept): void;
   close(): void;
 }
 
-/** Opens a cursor, made if it is not there. Throws `usage` where the file cannot be one. */
+/** Opens a cursor file, created if it is missing. Throws `usage` if it cannot be one. */
 export function openCursor(path: string): Cursor {
   let file: number;
   let kept: Kept | undefined;
   let text = '';
   try {
     closeSync(openSync(path, 'a', 0o600));
-    // A pipe or a device would be read without end.
+    // A pipe or a device might have no end.
     if (!statSync(path).isFile()) throw new Error('it is not a file');
     kept = parseCursor(readFileSync(path, 'utf8'), path);
-    // Not for appending: a position replaces the one before.
+    // Not in append mode, because a position replaces the last one.
     file = openSync(path, 'r+');
     text = kept === undefined ? '' : toText(kept);
     writeSync(file, text, 0);
@@ -49,7 +49,7 @@ export function openCursor(path: string): Cursor {
       const before = text;
       try {
         text = toText(later);
-        // In place and in one write: as positions rise, it covers the one before.
+        // In place and in one write: positions increase, so the new one covers the last one.
         if (writeSync(file, text, 0) < text.length) throw new Error('there is no room for it');
         if (text.length < before.length) ftruncateSync(file, text.length);
       } catch (error) {
@@ -66,13 +66,13 @@ function toText({ seq, journal }: Kept): string {
   return `${seq}${journal ? ` ${journal}` : ''}\n`;
 }
 
-/** Puts back what part of a write may have covered; the bytes of it have their place on the disk. */
+/** Restores what a partial write may have covered, within the file's present size. */
 function restore(file: number, text: string): void {
   try {
     writeSync(file, text, 0);
     ftruncateSync(file, text.length);
   } catch {
-    // A file that holds no position is refused when it is opened.
+    // A file without a valid position is refused when it is opened.
   }
 }
 

@@ -5,25 +5,25 @@ import type { Entry } from '../../message.ts';
 import { toLine, type EntryConsumer, type KeepPosition } from './printer.ts';
 import { remark } from '../print.ts';
 
-/** How entries are handed to a command. */
+/** How entries are passed to a command. */
 export interface ExecOptions {
   /** A command line for the shell. */
   readonly command: string;
-  /** Entries a run takes at most, a line each; not set is one, its text as it is. */
+  /** The most entries per run, one per line. If unset, a run gets one entry as its plain text. */
   readonly batchMaxCount?: number | undefined;
-  /** Runs for the same entries, the first one included, before the list ends with an error. */
+  /** How often to run the command for the same entries before the list ends with an error. */
   readonly attemptsMax: number;
   readonly json?: boolean | undefined;
 }
 
-/** From the failure of one run to the start of the next. */
+/** The pause between a failed run and the next. */
 const retryDelayMs = 1_000;
 
 /**
- * Makes a consumer that runs a command for each entry, or some at a time, with them on its stdin. The
- * position moves when the command has ended with 0, so each entry is handed on at least once. Its
- * stdout and stderr are those of this process. `take` throws `failed_precondition` when the last
- * attempt has failed; the position then stays before the entries.
+ * Returns a consumer that runs a command for each entry, or for several at a time, with the entries
+ * on its stdin. The position moves after exit code 0, so each entry is passed on at least once. The
+ * command shares stdout and stderr with this process. `take` throws `failed_precondition` when the
+ * last attempt has failed, and the position then stays before those entries.
  */
 export function createEntryRunner(
   options: ExecOptions,
@@ -42,7 +42,7 @@ export function createEntryRunner(
   };
 }
 
-/** Runs the command until it succeeds; gives false where it was told to stop before that. */
+/** Runs the command until it succeeds. Returns false if it was told to stop before that. */
 async function runFor(
   batch: readonly Entry[],
   { command, batchMaxCount, attemptsMax, json }: ExecOptions,
@@ -61,13 +61,14 @@ async function runFor(
   }
 }
 
-/** Runs a command line with an input; tells how it failed, or undefined where it succeeded. */
+/** Runs a command line with an input. Returns how it failed, or undefined if it succeeded. */
 function run(command: string, input: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn(command, {
       shell: true,
       stdio: ['pipe', 'inherit', 'inherit'],
-      // A group of its own: Ctrl-C is for this process, which lets the command finish.
+      // In a process group of its own: Ctrl-C is meant for this process, which lets the command
+      // finish.
       detached: process.platform !== 'win32',
     });
     child.once('error', ({ message }) => resolve(`could not be started: ${message}`));
@@ -75,8 +76,8 @@ function run(command: string, input: string): Promise<string | undefined> {
       if (code === 0) resolve(undefined);
       else resolve(code === null ? `was ended by ${signal}` : `ended with ${code}`);
     });
-    // Where there are no more descriptors, the child has no stdin. One that has may end without
-    // having read it; its exit code tells what that means.
+    // Without a free descriptor, the child has no stdin. Otherwise it may exit before reading it,
+    // and its exit code tells the outcome.
     child.once('spawn', () => child.stdin.on('error', () => {}).end(input));
   });
 }

@@ -9,14 +9,14 @@ import type { EntryConsumer } from './printer.ts';
 import type { ListRange } from './once.ts';
 import { remark } from '../print.ts';
 
-/** A facade that went away is asked again after this. */
+/** The pause before a lost facade is asked again. */
 const reconnectMs = 1_000;
 
 /**
- * Lists the entries there are and then those that come, until the signal is aborted, the limit is
- * reached or the consumer wants no more. A facade that goes away is waited for, and the reading
- * resumed at its position. Throws when there is none at first, when retention has removed what comes
- * next, or when the journal is not the one that was read before.
+ * Lists the present entries and then new ones, until the signal is aborted, the limit is reached,
+ * or the consumer wants no more. After an outage of the facade it resumes at its position. Throws
+ * if there is no facade at first, if retention has removed the next entry, or if the journal is
+ * another one.
  */
 export async function listAndFollow(
   client: HttpClient,
@@ -29,7 +29,7 @@ export async function listAndFollow(
   place.check(head);
   onFound();
   const { after, last } = selection;
-  // Named in each request, so that nothing is missed between two of them.
+  // Every request names the position, so that nothing is missed between two of them.
   place.seq = spanOf(head, { after, last }).after;
   let left = selection.limit ?? Infinity;
   if (left === 0) return;

@@ -12,23 +12,23 @@ import { listAndFollow } from './follow.ts';
 import { listOnce, type ListRange } from './once.ts';
 import { flush } from '../print.ts';
 
-/** What `mlog list` may be told beside the settings. */
+/** The options of `mlog list` besides the settings. */
 export interface ListOptions {
   readonly after?: string;
   readonly limit?: string;
   readonly last?: string;
   readonly json?: boolean;
-  /** Go on with messages as they come. */
+  /** Continue with new messages as they arrive. */
   readonly follow?: boolean;
-  /** A file that keeps the position of what was printed, and where to go on. */
+  /** A file that holds the position, from which the list resumes. */
   readonly cursor?: string;
-  /** A command line that is run for each message, in the place of printing it. */
+  /** A command line that runs for each message instead of printing it. */
   readonly exec?: string;
   readonly execBatch?: string;
   readonly execAttempts?: string;
 }
 
-/** Prints the messages, a text a line or an entry a line as JSON, or runs a command for each. */
+/** Prints the messages, as text or as JSON, one per line, or runs a command for each. */
 export async function list(options: ListOptions): Promise<void> {
   const { follow, exec, ...others } = options;
   const settings = readSettings('client', others);
@@ -77,13 +77,13 @@ function toRange(
   const isPlain = !json && exec === undefined && !cursor && Object.keys(selection).length === 0;
   const place = new Place({ seq, journal: kept?.journal });
   function onFound(): void {
-    // A cursor of an older version has the position alone.
+    // A cursor of an older version holds only the position.
     if (kept && !kept.journal) cursor?.save({ seq: kept.seq, journal: place.journal });
   }
   return { selection, place, onFound, needsEntries: !isPlain };
 }
 
-/** The options that are whole numbers, and the least that each may be. */
+/** The options that are whole numbers, with the least value of each. */
 const leastOf = { after: 0, limit: 0, last: 0, execBatch: 1, execAttempts: 1 } as const;
 
 type Numbers = { readonly [Name in keyof typeof leastOf]?: number };

@@ -11,19 +11,19 @@ import { patience } from '../facade-client.ts';
 import { facadeError, noFacadeError } from '../facade-error.ts';
 import { print } from '../print.ts';
 
-/** What is to be listed, and from where on. */
+/** What to list, and from where. */
 export interface ListRange {
   readonly selection: Selection;
   readonly place: Place;
   /** Called once the journal is known to be the one of the place. */
   readonly onFound: () => void;
-  /** Only entries will do, not the texts alone that a reference service has. */
+  /** Whether entries are required, rather than the plain texts of the reference. */
   readonly needsEntries: boolean;
 }
 
 /**
- * Lists the entries there are at this moment. What breaks off is resumed at its position. Throws an
- * error that names the position where it cannot be: a part of a list is never a success.
+ * Lists the entries present at this moment. It resumes at its position after an interruption. If
+ * that fails, it throws an error with the position: an incomplete list is never a success.
  */
 export async function listOnce(
   client: HttpClient,
@@ -64,7 +64,7 @@ async function openList(client: HttpClient, selection: Selection): Promise<HttpS
   const stream = await client.stream({
     method: 'GET',
     path: `/${toQuery(selection)}`,
-    // The second best is what a facade gives that has no entries, only texts.
+    // A facade in front of the reference has no entries and sends the plain list instead.
     headers: { accept: `${mediaTypes.ndjson}, ${mediaTypes.json};q=0.5` },
   });
   if (stream.status === 200) return stream;
@@ -80,7 +80,7 @@ function asIncomplete(thrown: unknown, seq: number, to: number): unknown {
   });
 }
 
-/** Prints the list of a facade over a reference logging service, which has texts and no more. */
+/** Prints the list of a facade in front of the reference, which has only texts. */
 async function printTexts(
   stream: HttpStream,
   needsEntries: boolean,
@@ -103,7 +103,9 @@ async function printTexts(
   await print(texts.map((txt) => `${toVisible(txt)}\n`).join(''));
 }
 
-/** Reads either list of the reference: the texts alone, or within that of both services. */
+/**
+ * Returns the texts of either list of the reference: the plain array, or the one of both services.
+ */
 function toTexts(listed: string[]): string[] | undefined {
   const [logged, messages] = listed;
   const [, body] = /^logging-service: (\[.*\])\s*$/s.exec(logged ?? '') ?? [];
@@ -125,7 +127,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** More would not fit a string. */
+/** A longer text would not fit into a string. */
 const textMaxLength = 256 * 1024 * 1024;
 
 async function textOf(stream: HttpStream): Promise<string> {

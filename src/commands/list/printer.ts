@@ -2,21 +2,24 @@ import type { Entry } from '../../message.ts';
 import { toVisible, toVisibleJson } from '../../observe/visible.ts';
 import { print, printThrough } from '../print.ts';
 
-/** What becomes of the entries that a command lists. */
+/** What a list does with its entries. */
 export interface EntryConsumer {
-  /** Gives false once no more is wanted. Stops between two entries when the signal is aborted. */
+  /**
+   * Returns false once no more entries are wanted. Stops between two entries if the signal is
+   * aborted.
+   */
   take(entries: readonly Entry[], stopping?: AbortSignal): Promise<boolean>;
 }
 
-/** Keeps the position of the last entry that was handed on. */
+/** Saves the position of the last entry that was passed on. */
 export type KeepPosition = (seq: number) => void;
 
-/** Writes an entry as the line that `mlog list` prints: its text, or all of it as JSON. */
+/** Formats an entry as `mlog list` prints it: its text, or the whole entry as JSON. */
 export function toLine(entry: Entry, json?: boolean): string {
   return json ? toVisibleJson(`${JSON.stringify(entry)}\n`) : `${toVisible(entry.txt)}\n`;
 }
 
-/** Makes a consumer that prints entries, and keeps the position of each line after it is written. */
+/** Returns a consumer that prints entries and saves the position after each line is written. */
 export function createEntryPrinter(
   { json }: { readonly json?: boolean },
   keep: KeepPosition | undefined,
@@ -25,7 +28,7 @@ export function createEntryPrinter(
     async take(entries) {
       if (!keep) return await print(entries.map((entry) => toLine(entry, json)).join(''));
       for (const entry of entries) {
-        // A process that is killed loses what stdout has not taken from it.
+        // A killed process loses what stdout has not taken.
         if (!(await printThrough(toLine(entry, json)))) return false;
         keep(entry.seq);
       }

@@ -1,13 +1,15 @@
 import { MlogError } from '../../errors.ts';
 
-/** What says where the messages of `mlog send` come from. */
+/** The options that say where the messages of `mlog send` come from. */
 export interface SendInputOptions {
   readonly lines?: unknown;
   readonly ndjson?: unknown;
   readonly file?: unknown;
 }
 
-/** Says whether it is one message that is to be sent, or lines. Throws `usage` for both or none. */
+/**
+ * Says whether to send one message, or lines. Throws `usage` if the call asks for both or neither.
+ */
 export function inputKindOf(
   words: readonly string[],
   { lines, ndjson, file }: SendInputOptions,

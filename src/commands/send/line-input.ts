@@ -7,40 +7,40 @@ import { openInput, toInputError } from '../input.ts';
 
 /** A line of the input that is a message. */
 export interface Line {
-  /** The number of the line, from 1 on. */
+  /** The number of the line, from 1. */
   readonly line: number;
   readonly id: string;
   /** The message as a line of NDJSON. */
   readonly json: string;
-  /** The size of that in UTF-8. */
+  /** The size of `json` in bytes of UTF-8. */
   readonly bytes: number;
 }
 
-/** What the lines are read from, and what they are. */
+/** Where the lines come from, and what they are. */
 export interface LineInputOptions {
-  /** The file to read; stdin where there is none or it is `-`. */
+  /** The file to read; stdin if missing or `-`. */
   readonly file?: string;
-  /** Lines are JSON objects with `txt` and perhaps `id`, not texts. */
+  /** The lines are JSON objects with `txt` and optionally `id`, rather than texts. */
   readonly ndjson?: boolean;
-  /** The n-th line gets this id and `-n`, so that a rerun stores nothing twice. */
+  /** Line N gets this id followed by `-N`, so that a rerun stores nothing twice. */
   readonly id?: string;
 }
 
-/** Who hears of the input beside its reader. */
+/** Who hears about the input, besides its reader. */
 export interface LineInputEvents {
   /** Hears of a line that cannot be a message. */
   readonly refuse: (line: number, error: MlogError) => Promise<void>;
-  /** Once aborted, what was read is given and nothing more is read. */
+  /** Once aborted, what was read is yielded and nothing more is read. */
   readonly stopping: AbortSignal;
 }
 
-/** No line is longer, nor any text that is read whole. */
+/** The longest line, and the largest text that is read as a whole. */
 export const inputMaxBytes = 64 * 1024 * 1024;
 
 /**
- * Reads the input in groups of messages, as many as one read brought. LF and CRLF end a line, a byte
- * order mark at the start of the input is nothing, and an empty line is no message. Each message has
- * its id from here on. Throws `usage` where the input cannot be read.
+ * Reads messages from the input, grouped as the reads return them. LF and CRLF end a line, a byte
+ * order mark at the start is skipped, and an empty line is no message. Each message has its id from
+ * here on. Throws `usage` if the input cannot be read.
  */
 export async function* readLines(
   { file, ndjson, id: prefix }: LineInputOptions,
@@ -50,7 +50,7 @@ export async function* readLines(
 
   function parse(text: string | undefined): Line {
     if (text === undefined) throw new MlogError('invalid_argument', 'It is not valid UTF-8.');
-    // Such a line comes cut: what there is of it is not the text.
+    // Such a line is truncated, so it is not the text.
     if (text.length > inputMaxBytes) throw new MlogError('too_large', 'It is too long.');
     const fields: Fields = ndjson ? parseJson(text) : { txt: text };
     const id = fields.id ?? (prefix === undefined ? createId() : `${prefix}-${line}`);
@@ -82,7 +82,7 @@ export async function* readLines(
   }
 }
 
-/** Gives what is read, and throws where a signal cut the input off before its end. */
+/** Yields what is read, and throws if a signal cuts the input off before its end. */
 async function* readChunks(input: Readable, stopping: AbortSignal): AsyncGenerator<Buffer> {
   const chunks = input.iterator() as AsyncIterator<Buffer>;
   while (!stopping.aborted) {
@@ -103,7 +103,7 @@ function isInterruption(error: unknown): boolean {
   return error === interruption;
 }
 
-/** Waits for a value, or gives undefined once the signal is aborted. */
+/** Waits for a value, or returns undefined once the signal is aborted. */
 function beforeAbort<T>(value: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const onAbort = () => resolve(undefined);

@@ -13,28 +13,28 @@ import type { Line } from './line-input.ts';
 import { remark } from '../print.ts';
 import { requestMaxBytes, RequestSize } from './request-size.ts';
 
-/** What may become of a line. */
+/** The possible outcomes of a line. */
 export const outcomes = ['logged', 'duplicate', 'conflict', 'refused', 'unknown'] as const;
 
-/** What became of a line. */
+/** The outcome of a line. */
 export type Outcome = (typeof outcomes)[number];
 
-/** Hears what became of a line. */
+/** Hears the outcome of a line. */
 export type Tell = (outcome: Outcome, fact: object) => Promise<unknown> | undefined;
 
-/** So much is read ahead while a request is in flight. */
+/** How much is read ahead while a request is in flight. */
 const aheadMaxBytes = requestMaxBytes;
 
-/** The answer to a line has its id, and what is wrong with it: no text of the line. */
+/** The reply to a line holds its id and its error, but not its text. */
 const answerMaxLength = 64 * 1024;
 
 const never = new AbortController().signal;
 
 /**
- * Sends lines in their order: what has come while one request was under way makes up the next one,
- * so nothing waits for more input, and no request is open while there is nothing to send. A request
- * is complete before it is sent and its answers are read whole, which any proxy lets through. The
- * next one begins when the outcome of each line before is known.
+ * Sends lines in order. What arrives during one request makes up the next, so nothing waits for
+ * more input, and no request is open while there is nothing to send. A request is complete before
+ * it is sent, and its replies are read whole, which works through any proxy. The next request
+ * starts once the outcome of every line before it is known.
  */
 export class LineSender {
   readonly #client: HttpClient;
@@ -61,12 +61,12 @@ export class LineSender {
   }
 
   /**
-   * Sends all lines. Throws when it gave up, and then says from which line on nothing was stored, or
-   * what may be stored, which it told as `unknown` before; in either case nothing more was sent.
+   * Sends all lines. Throws when it gives up, naming the first line that is not stored, or the
+   * lines that may be, each of which it has reported as `unknown`. Nothing after them was sent.
    */
   async sendAll(): Promise<void> {
     const reading = this.#read();
-    // Told at the end: what was read before is sent.
+    // Reported at the end, after everything read before is sent.
     reading.catch(() => {});
     for (let lines = await this.#next(); lines.length > 0; lines = await this.#next()) {
       await this.#settle(lines);
@@ -90,7 +90,7 @@ export class LineSender {
     }
   }
 
-  /** Waits for lines and gives as many as one request takes; none at the end of the input. */
+  /** Waits for lines and returns as many as fit into one request; none at the end of the input. */
   async #next(): Promise<readonly Line[]> {
     while (this.#waiting.length === 0 && !this.#isEnded) {
       await this.#news.wait(this.#news.count, never);
@@ -131,7 +131,10 @@ export class LineSender {
     }
   }
 
-  /** A service on the way takes less than this; where it is one line, that line is refused. */
+  /**
+   * Something on the way to the facade accepts only smaller requests. If this one was a single
+   * line, that line is refused.
+   */
   async #makeSmaller(
     left: readonly Line[],
     part: readonly Line[],
@@ -160,7 +163,7 @@ export class LineSender {
     });
   }
 
-  /** Sends lines in one request; gives those without an outcome, and why they have none. */
+  /** Sends lines in one request. Returns those without an outcome, and the reason. */
   async #sendOnce(
     lines: readonly Line[],
   ): Promise<{ unsettled: readonly Line[]; error?: MlogError }> {
@@ -193,7 +196,7 @@ export class LineSender {
         }
       }
     } catch (thrown) {
-      // The facade did its part; it is stdout that takes nothing.
+      // The facade has answered; stdout is what fails.
       if (thrown === this.#untold) throw thrown;
       return { unsettled: [...unknown, ...lines.slice(answered)], error: toMlogError(thrown) };
     }
@@ -211,7 +214,7 @@ export class LineSender {
     throw error;
   }
 
-  /** Believes answers only where each is one, to a line that was sent. */
+  /** Accepts answers only if each is well-formed and belongs to a line that was sent. */
   #check(answers: readonly Partial<Answer>[], lines: readonly Line[]): asserts answers is Answer[] {
     const fits = answers.every(
       ({ status, id }, index) =>

@@ -6,7 +6,7 @@ import { readLines, type LineInputOptions } from './line-input.ts';
 import { LineSender, outcomes, type Outcome } from './line-sender.ts';
 import { flush, printJson, remark, showProgress } from '../print.ts';
 
-/** What `mlog send --lines` may be told beside the settings. */
+/** The options of `mlog send --lines` besides the settings. */
 export interface SendLinesOptions extends LineInputOptions {
   readonly json?: boolean;
 }
@@ -16,13 +16,13 @@ const interruptedText =
 
 type Counts = Record<Outcome, number>;
 
-/** So many lines that were not stored are told in words; `--json` tells of each. */
+/** How many lines that were not stored are reported as remarks. `--json` reports all of them. */
 const remarksMaxCount = 100;
 
 /**
- * Sends a message a line, in bulk and in order. Each has its id before it is sent the first time,
- * and what got no answer is sent again under the same ids. After SIGINT or SIGTERM, sends what was
- * read and ends by that signal. Throws when a line was not stored.
+ * Sends a message per line, in bulk and in order. Each line has its id before it is first sent, and
+ * lines without a reply are sent again under the same ids. After SIGINT or SIGTERM it sends what
+ * was read and ends by that signal. Throws if a line was not stored.
  */
 export async function sendLines(options: SendLinesOptions): Promise<void> {
   const settings = readSettings('send', { ...options });

@@ -13,20 +13,21 @@ import { inputMaxBytes } from './line-input.ts';
 import type { Outcome } from './line-sender.ts';
 import { flush, print, printJson, remark } from '../print.ts';
 
-/** What `mlog send` may be told beside the settings. */
+/** The options of `mlog send` besides the settings. */
 export interface SendOptions {
   readonly id?: string;
   readonly json?: boolean;
 }
 
 /**
- * Sends the words as one message, or stdin where the only word is `-`; prints the id. With `json` it
- * prints what became of the message also where it is not stored.
+ * Sends the words as one message, or stdin if the only word is `-`, and prints the id. With `json`
+ * it also prints the outcome of a message that is not stored.
  */
 export async function sendMessage(words: readonly string[], options: SendOptions): Promise<void> {
   const settings = readSettings('send', { ...options });
   const txt = words.join(' ') === '-' ? await readStdin() : words.join(' ');
-  // The id is made before the first attempt and kept through all of them: a repeat stores nothing.
+  // The id is made before the first attempt and kept in all of them, so a repeat stores nothing
+  // twice.
   const message = parseMessage(options.id ?? createId(), txt, { txtMaxBytes: Infinity });
   try {
     const sent = await deliver(message, settings);
@@ -38,7 +39,7 @@ export async function sendMessage(words: readonly string[], options: SendOptions
   }
 }
 
-/** Reads stdin as one text, and no more of it than a message may ever be. */
+/** Reads stdin as one text, up to the largest possible message. */
 async function readStdin(): Promise<string> {
   const { stream, name } = await openInput();
   const pieces: Buffer[] = [];
@@ -72,7 +73,8 @@ async function deliver(message: Message, settings: SettingsOf<'send'>): Promise<
       onFailedAttempt(error, attempt) {
         mayBeStored ||= !isNobodyError(error) && error.code !== 'storage_full';
         if (!error.retryable || attempt >= attemptsMax) return;
-        // Asked at once, and once: whoever forgot to start it need not wait for the last attempt.
+        // Shown with the first attempt, so that a user who forgot to start the service need not
+        // wait.
         const hint = attempt === 1 && isNobodyError(error) ? ` ${error.hint}` : '';
         remark(`Attempt ${attempt} of ${attemptsMax} failed: ${error.message}${hint}`);
       },
@@ -82,7 +84,7 @@ async function deliver(message: Message, settings: SettingsOf<'send'>): Promise<
   }
 }
 
-/** Names the id in the error, with which the person may send the message again. */
+/** Adds the id to the error, so that the user can send the message again. */
 function withId(error: unknown, id: string, mayBeStored: boolean): unknown {
   if (!(error instanceof MlogError) || error.code !== 'outcome_unknown') return error;
   const { message, cause } = error;
@@ -94,7 +96,9 @@ function withId(error: unknown, id: string, mayBeStored: boolean): unknown {
   return new MlogError(cause.code, message, { hint, cause: error });
 }
 
-/** Prints what was sent. If stdout cannot be written, the error names the id of the stored message. */
+/**
+ * Prints the outcome. If stdout cannot be written, the error names the id of the stored message.
+ */
 async function printSent(sent: Sent, { json }: SendOptions): Promise<void> {
   try {
     await (json ? printJson(sent) : print(`${toVisible(sent.id)}\n`));
@@ -120,7 +124,7 @@ interface Sent extends Message {
   readonly status: 'logged' | 'duplicate';
 }
 
-/** Posts the form that every facade understands; the reference makes an id of its own. */
+/** Posts the form that every facade accepts. The reference makes an id of its own. */
 async function post(client: LoneClient, { id, txt }: Message): Promise<Sent> {
   const reply = await client.exchange({
     method: 'POST',
@@ -138,7 +142,7 @@ function idOf(text: string, url: string): string {
     const { id } = JSON.parse(text) as { id?: unknown };
     if (typeof id === 'string') return id;
   } catch {
-    // Not JSON: it is no facade that answered.
+    // Not JSON, so it was no facade that answered.
   }
   throw noFacadeError(url);
 }

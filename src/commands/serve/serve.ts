@@ -18,7 +18,7 @@ import { openReplica, startMessages } from '../../roles/messages/start.ts';
 import type { Role } from '../../setting.ts';
 import { keepsWorkers, serveWorkers, workerPid } from './workers.ts';
 
-/** What a role gets beside its settings. */
+/** What a role gets besides its settings. */
 interface Context {
   readonly flags: Flags;
   /** The limit of connections, lowered to what this process may open. */
@@ -28,15 +28,15 @@ interface Context {
   readonly stopping: AbortSignal;
 }
 
-/** What is left of a stop to answer those whose messages got no answer. */
+/** The part of the shutdown time that is left to answer messages without an outcome. */
 const lastWordsMs = 1_000;
 
-/** Runs one service, or all three where none is named, until a signal stops it. */
+/** Runs one service, or all three if none is named, until a signal stops it. */
 export async function serve(role: Role | undefined, flags: Flags): Promise<void> {
   const reader = role ?? 'all';
   const settings = readSettings<Role | 'all'>(reader, flags);
   const { shutdownTimeoutMs } = settings;
-  // Who reads from a facade apart may need another service read for it.
+  // For each reader, a facade may need a connection to another service.
   const connectionsMax = limitToDescriptors(settings.connectionsMax, role === 'facade' ? 2 : 1);
   if (role === 'messages') checkStore(flags);
   if (settings.stopOn === 'parent') stopWithParent();
@@ -62,14 +62,14 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
     logger.info({ version: manifest.version, ...started.facts, connectionsMax }, 'Ready');
     return {
       close() {
-        // Who still waits for another service then is told that the outcome is not known.
+        // Requests that still wait for another service are then answered with an unknown outcome.
         setTimeout(() => stopping.abort(), shutdownTimeoutMs - lastWordsMs).unref();
         return started.close();
       },
     };
   }
   await runUntilStopped({ start, failed, shutdownTimeoutMs, logger });
-  // A worker's channel to its keeper would hold the process.
+  // The channel of a worker to its primary would keep the process alive.
   process.disconnect?.();
 }
 

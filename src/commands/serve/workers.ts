@@ -6,22 +6,22 @@ import { MlogError } from '../../errors.ts';
 import { runUntilStopped } from '../../lifecycle.ts';
 import { createLogger } from '../../observe/logger.ts';
 
-/** A worker that dies is replaced after this, so that one that cannot start does not spin. */
+/** The pause before a dead worker is replaced, so that one that cannot start does not spin. */
 const restartDelayMs = 1_000;
 
-/** Says whether this process is to keep facades in processes of their own, and is not one of them. */
+/** Says whether this process starts workers, rather than being one or needing none. */
 export function keepsWorkers(workers: number): boolean {
   return workers > 1 && cluster.isPrimary;
 }
 
-/** The process id of a worker, which its diagnostics tell; of any other process undefined. */
+/** Returns the process id of a worker, for its diagnostics; undefined for any other process. */
 export function workerPid(): number | undefined {
   return cluster.isWorker ? process.pid : undefined;
 }
 
 /**
- * Runs facades in several processes behind one port, for machines with cores to spare: each has its
- * own batches and its own connections to the logging service. One that dies is started again.
+ * Runs facades in several processes behind one port, for machines with idle cores. Each has its own
+ * batches and its own connections to the logging service. A worker that dies is replaced.
  */
 export async function serveWorkers(flags: Flags): Promise<void> {
   const { workers, logLevel, shutdownTimeoutMs } = readSettings('facade', flags);
@@ -43,7 +43,8 @@ export async function serveWorkers(flags: Flags): Promise<void> {
     const [code, signal] = (await once(worker, 'exit')) as [number | null, string | null];
     running.delete(worker);
     if (stopping) return;
-    // It has said why. Where none of them has listened yet, each would say the same.
+    // The worker has logged the reason. If none has listened yet, the next one would fail the same
+    // way.
     if (!hasListened && signal === null) {
       return cannotStart(new MlogError('failed_precondition', 'A worker could not start.'));
     }
@@ -55,7 +56,7 @@ export async function serveWorkers(flags: Flags): Promise<void> {
   let kept: Promise<void>[] = [];
 
   async function close(): Promise<void> {
-    // Called again where the first stop took too long: nothing is left behind.
+    // Called again if the first shutdown took too long, so that nothing is left behind.
     const signal = stopping ? 'SIGKILL' : 'SIGTERM';
     stopping = true;
     for (const worker of running) worker.process.kill(signal);

@@ -1,30 +1,36 @@
 import { createNotice } from '../../journal/notice.ts';
 
 /**
- * So much of its answers waits for a client that sends all of its lines before it reads: about
- * 100,000 answers, beside what the system keeps for the connection.
+ * How many answers wait for a client that sends all its lines before it reads: about 100,000,
+ * besides what the system buffers for the connection.
  */
 export const heldMaxBytes = 8 * 1024 * 1024;
 
-/** So much waits for all such clients together; beyond it, each is read only as fast as it reads. */
+/**
+ * How much waits for all such clients together. Beyond it, each is answered only as fast as it
+ * reads.
+ */
 const allHeldMaxBytes = 64 * 1024 * 1024;
 let allHeldBytes = 0;
 
-/** How long the answers may wait, and what comes in their place. */
+/** How long answers may wait, and what replaces them. */
 export interface HoldOptions {
-  /** A client that reads nothing for so long, while all room is taken, will not read before its end. */
+  /**
+   * A client that reads nothing for this long, while there is no room, will not read before it has
+   * sent everything.
+   */
   readonly patienceMs: number;
-  /** The last answer to such a client: no line behind it was taken. */
+  /** The last answer to such a client: no line from here on was taken. */
   readonly lastAnswer: () => string;
 }
 
 const never = new AbortController().signal;
 
 /**
- * Gives answers at the pace of their reader while more are made, so that a client that writes all
- * before it reads does not wait for a service that waits for it. Where all room is taken and nothing
- * is read, no more lines are taken and the client is told: the rest of its body is dropped, so that
- * it gets to read.
+ * Yields answers at the pace of their reader while more are made, so that a client that writes
+ * everything before it reads does not deadlock with the service. If there is no room and nothing is
+ * read, no further lines are taken, the client is told, and the rest of its body is dropped so that
+ * it starts to read.
  */
 export async function* holdAnswers(
   answers: AsyncGenerator<string>,
@@ -73,7 +79,7 @@ export async function* holdAnswers(
   }
 
   const making = make();
-  // Told when all that was made before is taken.
+  // Reported after everything made before it was taken.
   making.catch(() => {});
   try {
     for (;;) {

@@ -1,15 +1,16 @@
 import { oneText, type TextStream } from '../../journal/texts.ts';
 
-/** Gives the body of a list, once it is known that there is one. */
+/** Opens a list; rejects if there is none. */
 export type Source = () => Promise<TextStream>;
 
-/** A list up to this length is kept as it came; a longer one is opened again when it is read. */
+/** A list up to this length is kept. A longer one is opened again when it is read. */
 const keptMaxLength = 64 * 1024;
 
 /**
- * The list of the reference over HTTP: what each of the two services lists, as two strings. The
- * second list follows the first, which may take its reader long, and the service cuts a stream that
- * nobody reads. So the second one is opened first to see whether it is there, and again in its turn.
+ * Returns the list of the reference over HTTP: the lists of both services, as two strings. The
+ * second list follows the first, which its reader may take slowly, while the service cuts a stream
+ * that nobody reads. So the second list is first opened to see whether it is there, and again when
+ * it is its turn.
  */
 export function listOfServices(loggingList: Source, messagesList: Source): Source {
   return async () => {
@@ -19,7 +20,7 @@ export function listOfServices(loggingList: Source, messagesList: Source): Sourc
   };
 }
 
-/** Opens a list and keeps a short one; gives what reads it. */
+/** Opens a list and keeps it if it is short. Returns what reads it. */
 async function keepShort(openList: Source): Promise<Source> {
   let text = '';
   for await (const piece of (await openList()).chunks) {

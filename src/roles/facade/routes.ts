@@ -29,7 +29,7 @@ import { holdAnswers } from './held-answers.ts';
 import type { FacadeService } from './service.ts';
 import type { Upstream } from './upstream.ts';
 
-/** What a request to the facade is held to. */
+/** The bounds on a request to the facade. */
 export interface FacadeLimits {
   readonly txtMaxBytes: number;
   readonly batchMaxCount: number;
@@ -40,7 +40,7 @@ export interface FacadeLimits {
   readonly readerStallMs: number;
 }
 
-/** The HTTP surface of the facade. */
+/** Returns the HTTP surface of the facade. */
 export function facadeRoutes(
   service: FacadeService,
   upstream: Upstream,
@@ -98,8 +98,7 @@ export function facadeRoutes(
 }
 
 /**
- * Ends a reply that has begun as a whole one when the server stops: a line without an answer was not
- * taken.
+ * Completes a reply that has begun when the server stops: a line without an answer was not taken.
  */
 async function* endWell(
   answers: AsyncIterable<string>,
@@ -116,7 +115,7 @@ async function* endWell(
   }
 }
 
-/** A repeat is answered as the first one was; a header tells that it is one. */
+/** A repeat gets the body of the first reply; a header marks it as a repeat. */
 function toStatusLine({ id }: Message): string {
   return toJsonLine({ id, status: 'Logged' });
 }
@@ -128,14 +127,14 @@ function send(
   toBody: (message: Message) => string,
 ): Promise<Reply> {
   return service.send(service.parse(fields, key)).then((sent) => {
-    // Under an id that was made here only an attempt of ours can have come before.
+    // Under an id that was made here, only an attempt of ours can have come before.
     const isReplay = sent.isRepeat && (key !== undefined || fields.id !== undefined);
     const headers = isReplay ? { 'Idempotent-Replayed': 'true' } : undefined;
     return { status: 200, type: mediaTypes.json, headers, body: toBody(sent) };
   }, toUnknownReply);
 }
 
-/** Answers in the reference's words when the outcome is unknown; throws any other error. */
+/** Replies in the words of the reference if the outcome is unknown. Throws any other error. */
 function toUnknownReply(thrown: unknown): Reply {
   const { code, message, hint, details } = toMlogError(thrown);
   if (code !== 'outcome_unknown') throw thrown;
@@ -148,7 +147,7 @@ async function list(listing: Listing, upstream: Upstream, options: EventOptions)
   try {
     return await replyToListing(listing, upstream.journal, options);
   } catch (error) {
-    // A reference logging service has no entries to give; who also takes JSON gets its list.
+    // The reference has no entries. A reader that also accepts JSON gets its plain list.
     if (toMlogError(error).code !== 'unimplemented') throw error;
     if (!listing.types.includes(mediaTypes.json)) throw error;
     return await listAsReference(upstream);

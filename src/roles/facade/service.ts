@@ -3,22 +3,25 @@ import { conflictError } from '../../journal/conflict.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
 import { createId, parseId, parseMessage, type Message, type TextLimit } from '../../message.ts';
 
-/** A message that was sent, and whether its id had it before. */
+/** A message that was sent, and whether it was stored before. */
 export interface Sent extends Message {
   readonly isRepeat: boolean;
 }
 
-/** What the facade does: give messages an id and hand them on. */
+/** What the facade does: it gives messages an id and passes them on. */
 export interface FacadeService {
-  /** Checks what a client sent and makes an id where it gave none. Throws a refusal. */
+  /** Checks what a client sent, and makes an id if it has none. Throws a refusal. */
   parse(fields: { readonly id?: unknown; readonly txt?: unknown }, key?: string): Message;
-  /** Hands one message on. Throws `conflict` where its id has another text; errors tell the id. */
+  /**
+   * Passes on one message. Throws `conflict` if another text is stored under its id. Every error
+   * tells the id.
+   */
   send(message: Message): Promise<Sent>;
-  /** Hands messages on together, and tells what became of each. */
+  /** Passes on messages together. Returns the outcome of each. */
   sendAll(messages: readonly Message[]): Promise<AppendResult[]>;
 }
 
-/** Makes the service over the journal of the logging service. */
+/** Returns the service over the journal of the logging service. */
 export function createFacadeService(journal: Journal, limit: TextLimit): FacadeService {
   return {
     parse({ id, txt }, key) {
@@ -37,7 +40,7 @@ export function createFacadeService(journal: Journal, limit: TextLimit): FacadeS
           return { id, txt, isRepeat: result?.status === 'duplicate' };
         },
         (error: unknown) => {
-          // With the id its reader can send the message again.
+          // With the id, the client can send the message again.
           throw addDetails(error, { id });
         },
       );

@@ -5,7 +5,7 @@ import { facadeRoutes, type FacadeLimits } from './routes.ts';
 import { createFacadeService } from './service.ts';
 import type { Upstream } from './upstream.ts';
 
-/** What the facade is told: where to listen, and how clients are held in bounds. */
+/** Where the facade listens, and the bounds on its clients. */
 export interface FacadeOptions extends FacadeLimits, ServerLimits {
   readonly host: string;
   readonly port: number;
@@ -13,7 +13,10 @@ export interface FacadeOptions extends FacadeLimits, ServerLimits {
 
 const conflictsOnly = ['conflict'] as const;
 
-/** Starts the facade in front of its upstream, which it closes last, also where it cannot start. */
+/**
+ * Starts the facade in front of its upstream. Closing it closes the upstream last, and a failed
+ * start closes it, too.
+ */
 export async function startFacade(
   options: FacadeOptions,
   upstream: Upstream,

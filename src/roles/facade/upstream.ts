@@ -17,18 +17,18 @@ import { listOfServices, type Source } from './lists.ts';
 /** The services behind a facade. */
 export interface Upstream extends Closeable {
   readonly journal: Journal;
-  /** The plain list, in the words that the reference has on the wire to the logging service. */
+  /** The plain list, as the reference writes it with this wire to the logging service. */
   readonly list: Source;
-  /** A form is answered by the status of its message, as the reference does over gRPC. */
+  /** A form is answered with the status of its message, as the reference does over gRPC. */
   readonly tellsStatus: boolean;
-  /** The diagnostics of this process have told of a conflict when the journal tells it. */
+  /** The diagnostics of this process have a conflict already when the journal reports it. */
   readonly tellsConflicts: boolean;
   readonly checks: Readonly<Record<string, Check>>;
-  /** What the start line says of them, by name. */
+  /** What the start line says about them, by name. */
   readonly facts: Readonly<Record<string, string>>;
 }
 
-/** Where the services behind a facade are, and how it delivers to them. */
+/** Where the services behind a facade are, and how to deliver messages to them. */
 export interface UpstreamOptions extends QueueLimits, Omit<BatchOptions, 'overdueMs'> {
   readonly logging: ServiceAddress;
   readonly messages: HttpAddress;
@@ -37,7 +37,7 @@ export interface UpstreamOptions extends QueueLimits, Omit<BatchOptions, 'overdu
   readonly attemptTimeoutMs: number;
 }
 
-/** Opens the services of a facade that runs apart from them; connects on first use. */
+/** Opens the services of a facade that runs apart from them. They are connected to on first use. */
 export async function openUpstream(
   options: UpstreamOptions,
   logger: Logger,
@@ -47,7 +47,7 @@ export async function openUpstream(
   const logging = await openLogging(options.logging, reach);
   const journal = withOwnAttempts(logging.journal, options, logger, stopping);
   const facts = { 'logging at': options.logging.text };
-  // The reference's facade has no messages service where it answers by status.
+  // Over gRPC, the facade of the reference has no messages service.
   if (logging.tellsStatus) return toUpstream(logging, journal, facts);
   const messages = openHttpMessages(options.messages, reach);
   const upstream = toUpstream(logging, journal, facts);
@@ -71,8 +71,8 @@ function toUpstream(
 }
 
 /**
- * Makes the upstream of a facade that runs in one process with the logging service, which keeps its
- * journal open. `messagesText` is what the messages service answers.
+ * Returns the upstream of a facade that shares its process with the logging service, which keeps
+ * its journal open. `messagesText` is the reply of the messages service.
  */
 export function upstreamInProcess(journal: Journal, messagesText: string): Upstream {
   return {
@@ -89,12 +89,15 @@ export function upstreamInProcess(journal: Journal, messagesText: string): Upstr
   };
 }
 
-/** Longer than a logging service takes under load, and short enough to go round lost replies. */
+/**
+ * Exceeds the reply time of a logging service under load, and is short enough to bypass lost
+ * replies.
+ */
 const overdueMs = 50;
 
 /**
- * Retrying is outside of batching: each message has its own attempts, two seconds apart, and is not
- * held up by what others wait for. The limit is outside of both and counts all of them.
+ * Retry is outside of batch: each message has its own attempts, two seconds apart, and does not
+ * wait for others. Limit is outside of both and counts everything.
  */
 function withOwnAttempts(
   remote: Journal,

@@ -15,7 +15,7 @@ import type { Request, Routes } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { loggingSubject, type LoggingService } from './service.ts';
 
-/** What a request to the logging service is held to. */
+/** The bounds on a request to the logging service. */
 export interface LoggingLimits {
   readonly txtMaxBytes: number;
   readonly appendMaxCount: number;
@@ -25,10 +25,10 @@ export interface LoggingLimits {
   readonly heartbeatMs: number;
 }
 
-/** Tells a facade that it may speak more than forms. */
+/** Tells a facade that this service takes more than forms. */
 const roleHeader = { 'Mlog-Role': 'logging' };
 
-/** The HTTP surface of the logging role. */
+/** Returns the HTTP surface of the logging role. */
 export function loggingRoutes(
   service: LoggingService,
   journal: Journal,
@@ -45,7 +45,8 @@ export function loggingRoutes(
     const { id, txt } = parseForm(await readBody(raw, oneMessage));
     if (!id || !txt) return json(400, 'No id or text');
     const { status } = await service.log(service.parse({ id, txt }));
-    // By the id alone, as the reference: a conflict is a duplicate here, told in the diagnostics.
+    // By the id alone, like the reference: here a conflict counts as a duplicate, with a warning in
+    // the diagnostics.
     return status === 'logged'
       ? json(201, 'Message logged', roleHeader)
       : json(200, 'Duplicate detected', roleHeader);

@@ -27,16 +27,16 @@ import { parseId } from '../../message.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { loggingSubject, type LoggingService } from './service.ts';
 
-/** What a call to the logging service is held to. */
+/** The bounds on a call to the logging service. */
 export interface RpcLimits {
   readonly appendMaxCount: number;
-  /** The largest group on the wire; the server has to take some more, or it cannot be told. */
+  /** The largest group. The server must accept somewhat more, or it could not report the error. */
   readonly groupMaxBytes: number;
 }
 
 const appendPath = '/LoggingService/Append';
 
-/** The gRPC surface of the logging role; `proto/logging.proto` says what it promises. */
+/** Returns the gRPC surface of the logging role, which `proto/logging.proto` describes. */
 export function loggingMethods(
   service: LoggingService,
   journal: Journal,
@@ -88,7 +88,7 @@ export function loggingMethods(
   };
 }
 
-// There are two replies only, written once.
+// There are only two replies, so they are encoded once.
 const loggedReply = encodeLogReply('Logged');
 const duplicateReply = encodeLogReply('Duplicate');
 
@@ -97,10 +97,10 @@ function toLogReply(result: AppendResult): Buffer {
   return result.status === 'logged' ? loggedReply : duplicateReply;
 }
 
-/** What any client takes in one reply unless it is told otherwise. */
+/** What any client accepts in one reply by default. */
 const listMaxBytes = 4 * 1024 * 1024;
 
-/** No text is smaller as part of a list. */
+/** The least that a text takes in a list. */
 const textMinBytes = 3;
 
 async function listTexts(journal: Journal): Promise<Buffer> {

@@ -4,26 +4,26 @@ import type { AppendResult, Journal } from '../../journal/journal.ts';
 import type { Subject } from '../../ops/facts.ts';
 import { createId, parseMessage, type Entry, type Message, type TextLimit } from '../../message.ts';
 
-/** What the logging role does, whichever wire asks. */
+/** What the logging role does, over either wire. */
 export interface LoggingService {
-  /** Checks what a client sent and makes an id where it gave none. Throws a refusal. */
+  /** Checks what a client sent, and makes an id if it has none. Throws a refusal. */
   parse(fields: { readonly id?: unknown; readonly txt?: unknown }): Message;
-  /** Keeps one message and tells what became of it. */
+  /** Stores one message and returns its outcome. */
   log(message: Message): Promise<AppendResult>;
-  /** Keeps one message; gives its entry. Throws `conflict` where the id has another text. */
+  /** Stores one message and returns its entry. Throws `conflict` if the id has another text. */
   logEntry(message: Message): Promise<Entry & Pick<AppendResult, 'status'>>;
-  /** Keeps messages together. */
+  /** Stores messages together. */
   logAll(messages: readonly Message[]): Promise<AppendResult[]>;
 }
 
-/** What is asked of the logging role, over either wire: whether its store can be read. */
+/** Returns the subject of health checks of the logging role: whether its store can be read. */
 export function loggingSubject(journal: Journal): Subject {
   return { role: 'logging', checks: { store: () => journal.head() } };
 }
 
-/** Makes the service over a journal. */
+/** Returns the service over a journal. */
 export function createLoggingService(journal: Journal, limit: TextLimit): LoggingService {
-  // Not an async function: its promises would be some more for each message.
+  // Not an async function, which would add promises for each message.
   function log(message: Message): Promise<AppendResult> {
     return journal.append([message]).then(
       ([result]) => result!,

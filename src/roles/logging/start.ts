@@ -17,7 +17,7 @@ import { createDiagnostics } from '../../ops/diagnostics.ts';
 import { loggingRoutes, type LoggingLimits } from './routes.ts';
 import { createLoggingService, type LoggingService } from './service.ts';
 
-/** What the logging role is told: where to listen and to keep messages, and what bounds it has. */
+/** Where the logging role listens and keeps messages, and the bounds on its clients. */
 export interface LoggingOptions
   extends
     LoggingLimits,
@@ -27,19 +27,19 @@ export interface LoggingOptions
     Omit<GrpcLimits, 'messageMaxBytes'> {
   readonly host: string;
   readonly port: number;
-  /** 0 turns gRPC off; undefined takes the usual port, if it is free. */
+  /** 0 turns gRPC off. Undefined takes the default port if it is free. */
   readonly grpcPort?: number | undefined;
   readonly store: StoreAddress;
   readonly retainMessages: number;
   readonly retainAge: number;
 }
 
-/** A logging service that runs, and its journal for a facade in this process. */
+/** A running logging service, with its journal for a facade in this process. */
 export interface StartedLogging extends StartedService {
   readonly journal: Journal;
 }
 
-/** Opens the store and starts the logging role over it; closing it closes the store last. */
+/** Opens the store and starts the logging role over it. Closing it closes the store last. */
 export async function startLogging(
   options: LoggingOptions,
   logger: Logger,
@@ -56,7 +56,7 @@ export async function startLogging(
   const told = withObserver(withTail(store), observer);
   const journal = withLimit(withBatch(told, options), options);
   const servers: Server[] = [];
-  // Both wires at a time: neither takes messages while the other one stops.
+  // Both wires at once, so that neither takes messages while the other one stops.
   const wires = { close: async () => void (await Promise.all(servers.map((one) => one.close()))) };
   const close = () => closeInReverse([journal, wires]);
   try {
@@ -89,18 +89,18 @@ export async function startLogging(
 
 const defaultGrpcPort = 50_051;
 
-/** What a message of gRPC has beside a text: the id, and some bytes that tell what is what. */
+/** What a gRPC message has besides its text: the id, and the framing of both. */
 const messageExtraBytes = 1_024;
 
 /**
- * What grpc-js takes beyond our own limits, since it ends the whole stream by a status of its own,
- * where we refuse one group and say why. Any client may send as much to any server: 4 MiB.
+ * What grpc-js accepts beyond our own limits. It would end the whole stream with a status of its
+ * own, while we refuse one group with a reason. By default, any gRPC server accepts 4 MiB.
  */
 const receiveExtraBytes = 4 * 1024 * 1024;
 
 /**
- * Listens for gRPC too, unless it is turned off. Where nobody has asked for a port and the usual one
- * is taken, there is a warning and no gRPC: a second service beside the first one starts as it did.
+ * Listens for gRPC unless it is turned off. If no port was set and the default one is taken, it
+ * logs a warning and serves no gRPC, so that a second service can start beside the first.
  */
 async function startGrpc(
   options: LoggingOptions,

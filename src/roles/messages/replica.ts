@@ -9,34 +9,34 @@ import type { Logger } from '../../observe/logger.ts';
 import { createDiagnostics } from '../../ops/diagnostics.ts';
 import { verbsOf } from '../../journal/verbs.ts';
 
-/** A copy of another journal that goes on growing as that one does. */
+/** A copy of another journal that follows it. */
 export interface Replica {
   /**
-   * How many messages the other journal had, when it was last heard of, that are not here yet;
-   * undefined as long as it never was, and where the replica has given up.
+   * Returns how many messages of the original, as of its last answer, are missing here; undefined
+   * if it has never answered or the replica has given up.
    */
   lag(): Promise<number | undefined>;
-  /** Asks the other journal how far it goes; tells infinity where it does not answer. */
+  /** Asks the original for its last `seq`. Returns infinity if it does not answer. */
   furthest(): Promise<number>;
   /**
-   * Throws why the replica does not follow: it has not reached its original since it was started,
-   * or it has given up.
+   * Throws the reason if the replica does not follow: it has not reached its original since its
+   * start, or it has given up.
    */
   check(): Promise<void>;
-  /** Ends the following; store and original stay open. */
+  /** Stops following. Store and original stay open. */
   close(): Promise<void>;
 }
 
-/** What one follows may be gone for a while. */
+/** The pause before a lost original is followed again. */
 const reconnectMs = 1_000;
 
-/** How often the other journal is asked where it stands, to know how far behind one is. */
+/** How often the original is asked for its last `seq`, to know the lag. */
 const askMs = 1_000;
 
 /**
- * Follows a journal into a store, from where the store stands, whatever breaks off on the way. Where
- * it cannot go on, since the store is a copy of another journal or what comes next was removed by
- * retention, it says so in the diagnostics, and the store stays as it is.
+ * Follows a journal into a store, from the end of the store, across outages. If it cannot continue,
+ * because the store is a copy of another journal or retention has removed the next entry, it logs
+ * the reason, and the store stays as it is.
  */
 export function startReplica(original: Journal, store: Store, logger: Logger): Replica {
   const stopping = new AbortController();
@@ -47,7 +47,7 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
   async function follow(): Promise<void> {
     const place = await endOfCopy(store);
     async function* open({ journal }: Head): AsyncGenerator<readonly Entry[]> {
-      // The original is recorded at once: with a journal that is still empty, too.
+      // Records the original even if its journal is still empty.
       await store.copy([], journal);
       failure = undefined;
       const range = { after: place.seq, journal };
@@ -108,8 +108,8 @@ function unreachedError(): MlogError {
 }
 
 /**
- * Shows a copy as its original, under the id of that one: a position in one is a position in the
- * other. Throws `unavailable` as long as it is not known what it is a copy of.
+ * Presents a copy as its original, under the original's id: a position in one is a position in the
+ * other. Throws `unavailable` until it is known what it is a copy of.
  */
 export function asOriginal(copy: Store, tailed: Journal, replica: Replica): Journal {
   const originalId = async () => (await copy.original()) ?? '';

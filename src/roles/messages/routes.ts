@@ -9,14 +9,14 @@ import type { Check } from '../../ops/facts.ts';
 import type { Replica } from './replica.ts';
 import { notImplementedText } from './service.ts';
 
-/** A replica, the store that it fills, and that as the journal of its original. */
+/** A replica, its store, and the store presented as the original. */
 export interface ReplicaSource {
   readonly replica: Replica;
   readonly store: Pick<Journal, 'head'>;
   readonly journal: Journal;
 }
 
-/** The HTTP surface of the messages role, with a replica or as the reference has it. */
+/** Returns the HTTP surface of the messages role, over a replica or as in the reference. */
 export function messagesRoutes(
   limits: { readonly heartbeatMs: number },
   source?: ReplicaSource,

@@ -1,2 +1,2 @@
-/** What the messages service of the reference says, to the letter. */
+/** The reply of the reference's messages service, to the letter. */
 export const notImplementedText = 'Message-service not implemented yet';

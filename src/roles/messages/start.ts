@@ -9,21 +9,24 @@ import { createDiagnostics } from '../../ops/diagnostics.ts';
 import { asOriginal, startReplica } from './replica.ts';
 import { messagesRoutes, type ReplicaSource } from './routes.ts';
 
-/** What the messages role is told: where to listen, and which bounds it has. */
+/** Where the messages role listens, and the bounds on its clients. */
 export interface MessagesOptions extends ServerLimits {
   readonly host: string;
   readonly port: number;
   readonly heartbeatMs: number;
 }
 
-/** Whom a replica follows, and where it keeps the copy. */
+/** What a replica follows, and where it keeps the copy. */
 export interface ReplicaOptions {
   readonly follow: ServiceAddress;
   readonly store: StoreAddress;
   readonly attemptTimeoutMs: number;
 }
 
-/** Starts the messages role, as the reference has it or over a replica, which it closes last. */
+/**
+ * Starts the messages role, over a replica or as in the reference. Closing it closes the replica
+ * last.
+ */
 export async function startMessages(
   options: MessagesOptions,
   logger: Logger,
@@ -50,7 +53,7 @@ export async function startMessages(
   }
 }
 
-/** A replica that follows, and what the start line says of it. */
+/** A running replica, and what the start line says about it. */
 export interface OpenReplica extends ReplicaSource, Closeable {
   readonly follow: ServiceAddress;
   readonly facts: Readonly<Record<string, string>>;
@@ -77,7 +80,7 @@ export async function openReplica(
 
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** Tells whether an address is that of a server of this process. */
+/** Says whether an address is that of a server of this process. */
 function isSamePlace({ host, port }: ServiceAddress, url: string): boolean {
   const here = new URL(url);
   const areLocal = loopbackNames.has(host) && loopbackNames.has(here.hostname);
