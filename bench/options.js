@@ -50,7 +50,7 @@ export function parseOptions(args, known) {
 
 function countOf(name, values) {
   if (/^[1-9]\d{0,8}$/.test(values[name])) return Number(values[name]);
-  throw new Error(`--${name} is ${values[name]}. It has to be a whole number from 1.`);
+  throw new Error(`--${name} is ${values[name]}. It must be a whole number from 1.`);
 }
 
 function namesOf(only, known) {

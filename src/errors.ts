@@ -138,7 +138,7 @@ export function toMlogError(error: unknown): MlogError {
     }
   }
   return new MlogError('internal', 'Something went wrong inside mlog.', {
-    hint: 'The diagnostics of the service tell more.',
+    hint: 'See the diagnostics of the service.',
     cause: error,
   });
 }

@@ -164,8 +164,8 @@ export function stopWithParent(): void {
 
 function deadline(ms: number): Promise<never> {
   return new Promise((_, reject) => {
-    const error = new MlogError('failed_precondition', `The stop took more than ${ms} ms.`, {
-      hint: 'Some requests were cut; whoever sent them may send them again under the same ids.',
+    const error = new MlogError('failed_precondition', `The shutdown took more than ${ms} ms.`, {
+      hint: 'Some requests were cut; their senders may repeat them with the same ids.',
     });
     setTimeout(reject, ms, error).unref();
   });

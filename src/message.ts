@@ -93,7 +93,7 @@ export function parseText(txt: unknown, limit: TextLimit): string {
   }
   if (txt.length * 3 > limit.txtMaxBytes && Buffer.byteLength(txt) > limit.txtMaxBytes) {
     throw new MlogError('too_large', `The text is larger than ${limit.txtMaxBytes} bytes.`, {
-      hint: 'Cut it, or raise --txt-max-bytes of the services.',
+      hint: 'Shorten it, or raise --txt-max-bytes of the services.',
     });
   }
   return txt;

@@ -33,7 +33,7 @@ export interface Setting<Value, By extends Reader = Reader> {
   readonly secret?: (text: string) => boolean;
   /** Says whether a variable with this text was set by something else and is not meant for mlog. */
   readonly foreign?: (text: string) => boolean;
-  /** Completes the sentence "It has to be …". */
+  /** Completes the sentence "It must be …". */
   readonly expected: string;
   /** The value as the help shows it, such as `<n>`. */
   readonly placeholder: string;

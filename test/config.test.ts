@@ -1,8 +1,9 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { flagOf, readSettings, settings, settingsOf, variableOf } from '../src/config.ts';
+import { flagOf, readSettings, settingsOf, variableOf } from '../src/config.ts';
 import type { Setting } from '../src/setting.ts';
+import { settings } from '../src/settings.ts';
 
 describe('the settings', () => {
   it('have one name in three spellings', () => {
@@ -31,7 +32,7 @@ describe('the settings', () => {
     for (const set of ['tcp://10.0.0.7:8880', 'udp://10.0.0.7:53', 'tcp://[fd00::7]:8880']) {
       expect(readSettings('all', {}, { ...others, [variable]: set })[name]).toBe(usual);
       expect(() => readSettings('all', { [name]: set }, {})).toThrow(
-        `${flagOf(name)} is ${JSON.stringify(set)}. It has to be`,
+        `${flagOf(name)} is ${JSON.stringify(set)}. It must be`,
       );
     }
     for (const wrong of ['abc', 'tcp://', 'tcp:8880', 'http://10.0.0.7:8880']) {
@@ -47,23 +48,23 @@ describe('the settings', () => {
     'refuse the port %j, naming the flag and what is right',
     (given) => {
       expect(() => readSettings('facade', { port: given }, {})).toThrow(
-        `--port is ${JSON.stringify(given)}. It has to be a whole number from 0 to 65535.`,
+        `--port is ${JSON.stringify(given)}. It must be a whole number from 0 to 65535.`,
       );
     },
   );
 
   it('name the variable that is wrong', () => {
     expect(() => readSettings('all', {}, { MLOG_LOG_LEVEL: 'loud' })).toThrow(
-      'MLOG_LOG_LEVEL is "loud". It has to be one of debug, info, warn, error, silent.',
+      'MLOG_LOG_LEVEL is "loud". It must be one of debug, info, warn, error, silent.',
     );
     expect(() => readSettings('client', {}, { MLOG_URL: 'localhost' })).toThrow(
-      'MLOG_URL is "localhost". It has to be an address such as http://localhost:8880.',
+      'MLOG_URL is "localhost". It must be an address such as http://localhost:8880.',
     );
   });
 
   it('refuse a flag of another role, and leave its variable alone', () => {
     expect(() => readSettings('facade', { store: 'memory:' }, {})).toThrow(
-      '--store is no setting of `mlog serve facade`.',
+      '--store is not a setting of `mlog serve facade`.',
     );
     expect(
       readSettings('facade', {}, { MLOG_STORE: 'memory:', MLOG_APPEND_MAX_COUNT: 'x' }),
@@ -96,7 +97,7 @@ describe('the settings', () => {
       () => readSettings('facade', {}, { MLOG_LOGGING: given }),
       () => readSettings('logging', { store: given.replace(/^user/, 'http://user') }, {}),
     ]) {
-      expect(read).toThrow(/ has a user or password in it\. It has to be (?!.*secret)/);
+      expect(read).toThrow(/ contains a user or password\. It must be (?!.*secret)/);
     }
   });
 
@@ -124,7 +125,7 @@ describe('the settings', () => {
     'refuse the store %j',
     (store) => {
       expect(() => readSettings('logging', { store }, {})).toThrow(
-        `--store is ${JSON.stringify(store)}. It has to be memory: or file:PATH`,
+        `--store is ${JSON.stringify(store)}. It must be memory: or file:PATH`,
       );
     },
   );
@@ -169,7 +170,7 @@ describe('the settings', () => {
     '9999999999ms',
   ])('refuse %j for a time, naming the units', (given) => {
     expect(() => readSettings('logging', { retainAge: given }, {})).toThrow(
-      `--retain-age is ${JSON.stringify(given)}. It has to be a whole number with a unit, ms, s, ` +
+      `--retain-age is ${JSON.stringify(given)}. It must be a whole number with a unit, ms, s, ` +
         'm, h or d, such as 7d.',
     );
   });
@@ -190,7 +191,7 @@ describe('the settings', () => {
 
   it.each(['0', '15001', '', '-1', '1.5', '10s'])('refuse %j for a heartbeat', (heartbeatMs) => {
     expect(() => readSettings('logging', { heartbeatMs }, {})).toThrow(
-      `--heartbeat-ms is ${JSON.stringify(heartbeatMs)}. It has to be a whole number from 1 to 15000.`,
+      `--heartbeat-ms is ${JSON.stringify(heartbeatMs)}. It must be a whole number from 1 to 15000.`,
     );
   });
 
@@ -205,7 +206,7 @@ describe('the settings', () => {
       store: { scheme: 'file', path: '/x.db' },
     });
     expect(() => readSettings('messages', { follow: 'localhost' }, {})).toThrow(
-      '--follow is "localhost". It has to be an address such as http://localhost:8881 or grpc://',
+      '--follow is "localhost". It must be an address such as http://localhost:8881 or grpc://',
     );
   });
 
@@ -233,7 +234,7 @@ describe('the settings', () => {
     'grpcs://localhost:50051',
   ])('refuse %j and say what is right', (logging) => {
     expect(() => readSettings('facade', { logging }, {})).toThrow(
-      `--logging is ${JSON.stringify(logging)}. It has to be an address such as ` +
+      `--logging is ${JSON.stringify(logging)}. It must be an address such as ` +
         'http://localhost:8881 or grpc://localhost:50051.',
     );
   });
@@ -241,7 +242,7 @@ describe('the settings', () => {
   it('have a port for gRPC only where somebody says one', () => {
     expect(readSettings('logging', {}, {}).grpcPort).toBeUndefined();
     expect(readSettings('all', {}, { MLOG_GRPC_PORT: '0' }).grpcPort).toBe(0);
-    expect(() => readSettings('facade', { grpcPort: '1' }, {})).toThrow('no setting of');
+    expect(() => readSettings('facade', { grpcPort: '1' }, {})).toThrow('not a setting of');
   });
 
   it('keep the data in the XDG data folder', () => {

@@ -21,6 +21,7 @@ const storeys = [
   ['journal'],
   ['lifecycle'],
   ['config'],
+  ['settings'],
   ['given-text', 'setting', 'observe'],
   ['address', 'message', 'net', 'quantity'],
   ['home-folder'],

@@ -14,7 +14,7 @@ export function toUsageError({ message, code }: CommanderError, called: string):
   return new MlogError('usage', sentence, { hint });
 }
 
-const dashHint = 'A text that begins with a dash stands behind --: mlog send -- "- item".';
+const dashHint = 'Put a text that begins with a dash after --: mlog send -- "- item".';
 
 /** Returns the call that shows the help of the command that was called. */
 export function helpOf(called: string, args: readonly string[]): string {

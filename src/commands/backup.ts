@@ -77,7 +77,7 @@ function toPath(file: string): string {
     ? parseAddress(file, ['file'])?.path
     : file && resolve(file);
   if (path) return path;
-  throw new MlogError('usage', `The file of the copy is ${JSON.stringify(file)}.`, {
-    hint: 'It has to be a path, such as ./copy.db.',
+  throw new MlogError('usage', `The path of the copy is ${JSON.stringify(file)}.`, {
+    hint: 'It must be a path, such as ./copy.db.',
   });
 }

@@ -4,8 +4,8 @@ import { isProblem, problemError } from '../http/client/problem.ts';
 
 /** Returns the error for an address where something other than a facade answers. */
 export function noFacadeError(url: string): MlogError {
-  return new MlogError('failed_precondition', `What answers at ${url} is no facade.`, {
-    hint: 'Name the place of the facade with --url or MLOG_URL.',
+  return new MlogError('failed_precondition', `The service at ${url} is not a facade.`, {
+    hint: 'Set the address of the facade with --url or MLOG_URL.',
   });
 }
 
@@ -19,7 +19,7 @@ export async function facadeError(
   const role = isElsewhere ? await roleOf(client) : '';
   if (role !== '' && role !== 'facade') {
     return new MlogError('not_found', `${url} is the ${role} service, not a facade.`, {
-      hint: 'Name the place of the facade with --url or MLOG_URL; without, it is port 8880 here.',
+      hint: 'Set the address of the facade with --url or MLOG_URL; the default is port 8880 here.',
     });
   }
   if (isProblem(reply)) return problemError(reply, url);

@@ -20,13 +20,13 @@ export async function verify(options: { readonly json?: boolean }): Promise<void
   }
   if (problems.length > 0) {
     throw new MlogError('data_loss', `The store ${path} is damaged.`, {
-      hint: 'It was left as it is. `mlog serve` still serves what is whole in it; see also backups.',
+      hint: 'It is unchanged. `mlog serve` still serves its intact messages; see also your backups.',
     });
   }
 }
 
 function memoryError(): MlogError {
-  return new MlogError('usage', 'A store at memory: is gone with its service.', {
+  return new MlogError('usage', 'A store at memory: ends with its service.', {
     hint: '`mlog verify` needs file:PATH, such as --store file:./mlog.db.',
   });
 }

@@ -11,7 +11,7 @@ export function checkNames(text: string, value: object): void {
 
 /** Returns the error for a repeated field of a message. */
 export function repeatedError(name: string): MlogError {
-  return new MlogError('invalid_argument', `The field ${name} is there twice.`);
+  return new MlogError('invalid_argument', `The field ${name} is repeated.`);
 }
 
 /** What other systems call a text. */

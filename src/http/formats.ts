@@ -78,7 +78,7 @@ function unescapeForm(text: string): string {
     const isMalformed = /%(?![\da-f]{2})/i.test(text);
     const what = isMalformed ? 'There is a malformed percent escape.' : notUtf8Text;
     throw new MlogError('invalid_argument', what, {
-      hint: 'A percent sign of the text is %25, as `curl --data-urlencode "txt=…"` writes it.',
+      hint: 'Write a percent sign as %25, as `curl --data-urlencode "txt=…"` does.',
     });
   }
 }

@@ -92,7 +92,7 @@ export class GatheredBytes {
 
 /** Returns the error for a body that finds no room beside the others. */
 export function overloadedError(): MlogError {
-  return new MlogError('overloaded', 'The service holds too much of unfinished requests.', {
-    hint: 'Nothing of this one was stored. Send it again in a moment.',
+  return new MlogError('overloaded', 'The service holds too many unfinished requests.', {
+    hint: 'This one was not stored. Send it again in a moment.',
   });
 }

@@ -19,7 +19,7 @@ export async function* splitLines(
     rest = lines.pop()!;
     if (lines.length > 0) yield lines;
   }
-  if (rest) throw new MlogError('unavailable', 'The reply broke off in the middle of a line.');
+  if (rest) throw new MlogError('unavailable', 'The reply was cut in the middle of a line.');
 }
 
 function tooLongLineError(lineMaxLength: number): MlogError {

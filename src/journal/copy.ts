@@ -7,8 +7,8 @@ export function checkOriginal(journal: string | undefined, recorded: string | un
 
 /** Returns the error for a journal that is not the one that was copied. */
 export function otherOriginalError(cause?: unknown): MlogError {
-  return new MlogError('conflict', 'The copy is one of another journal.', {
-    hint: 'Give a new file; this one was left as it is.',
+  return new MlogError('conflict', 'This is a copy of another journal.', {
+    hint: 'Name a new file; this one is unchanged.',
     cause,
   });
 }
@@ -16,6 +16,6 @@ export function otherOriginalError(cause?: unknown): MlogError {
 /** Returns the error for an entry that does not continue a copy. */
 export function copyError(seq: number, lastSeq: number): MlogError {
   return new MlogError('conflict', `Entry ${seq} does not follow entry ${lastSeq}.`, {
-    hint: 'The copy is one of another journal. Copy into a new file.',
+    hint: 'This is a copy of another journal. Copy into a new file.',
   });
 }

@@ -3,8 +3,8 @@ import type { Head } from './journal.ts';
 
 /** Returns the error for a position after which entries were removed. */
 export function goneError(after: number, firstSeq: number): MlogError {
-  return new MlogError('gone', `What came right behind entry ${after} was removed by retention.`, {
-    hint: `The oldest entry there is has seq ${firstSeq}; begin after ${firstSeq - 1}.`,
+  return new MlogError('gone', `The entry after ${after} was removed by retention.`, {
+    hint: `The oldest entry has seq ${firstSeq}; begin after ${firstSeq - 1}.`,
     details: { firstSeq },
   });
 }
@@ -21,7 +21,7 @@ export function isOtherJournal(asked: string | undefined, journal: string): bool
 export function checkJournal(asked: string | undefined, journal: string): void {
   if (!isOtherJournal(asked, journal)) return;
   throw new MlogError('gone', `This is journal ${journal}; the position belongs to ${asked}.`, {
-    hint: 'Another store has taken the place of that one. Read this journal from its beginning.',
+    hint: 'Another store has replaced it. Read this journal from its beginning.',
     details: { journal },
   });
 }
@@ -30,7 +30,7 @@ export function checkJournal(asked: string | undefined, journal: string): void {
 export function checkSeen(seen: number, { firstSeq, lastSeq }: Head): void {
   if (seen > lastSeq) {
     throw new MlogError('gone', `There is no entry ${seen}: the journal ends at ${lastSeq}.`, {
-      hint: `The position is one of another journal; here the oldest entry has seq ${firstSeq}.`,
+      hint: `The position is from another journal; the oldest entry here has seq ${firstSeq}.`,
       details: { firstSeq },
     });
   }
@@ -38,7 +38,7 @@ export function checkSeen(seen: number, { firstSeq, lastSeq }: Head): void {
 
 /** Returns the error for a position that now holds another entry than the one that was read. */
 export function replacedError(seq: number): MlogError {
-  return new MlogError('gone', `Entry ${seq} is another one than the entry ${seq} that was read.`, {
-    hint: 'The journal was replaced, perhaps by an older copy of it. To read it, begin anew.',
+  return new MlogError('gone', `Entry ${seq} is not the entry ${seq} that was read before.`, {
+    hint: 'The journal was replaced, perhaps by an older copy of it. Read it from its beginning.',
   });
 }

@@ -97,8 +97,8 @@ async function selectSpan(
 ): Promise<{ head: Head; span: Span }> {
   const { after = -1, limit, last } = selection;
   if (limit !== undefined && last !== undefined) {
-    throw new MlogError('invalid_argument', 'There are both limit and last.', {
-      hint: 'limit takes the first entries, last the last ones.',
+    throw new MlogError('invalid_argument', 'The query has both limit and last.', {
+      hint: 'limit selects the first entries, last the last ones.',
     });
   }
   const head = await journal.head();

@@ -39,7 +39,7 @@ export function createDiagnostics(logger: Logger): Observer {
       const facts = { code, attempt, id: messages[0]?.id, ...(count > 1 && { count }) };
       logger.warn(facts, `Attempt failed: ${message}`);
     },
-    onOutage: ({ code, message }) => logger.warn({ code }, `Following broke off: ${message}`),
+    onOutage: ({ code, message }) => logger.warn({ code }, `Following was interrupted: ${message}`),
     onWarning: (warning) => logger.warn(warning),
     onNotice: (notice) => logger.info(notice),
   };

@@ -67,7 +67,7 @@ test('a replica is ready once it has reached its original, and empty is not what
   const waiting = await ready();
   expect(waiting).toMatchObject({ status: 503 });
   expect(JSON.parse(waiting.text)).toMatchObject({
-    dependencies: { store: 'ok', replica: expect.stringContaining('not reached yet') },
+    dependencies: { store: 'ok', replica: expect.stringContaining('not been reached yet') },
   });
   const list = await request(new URL('/messages', replica.url));
   expect(list).toMatchObject({ status: 503, text: expect.stringContaining('--follow') });

@@ -49,7 +49,7 @@ test('a backup is not made beside the log of another file, which could not be op
   writeFileSync(`${copy}-wal`, 'a log');
   const run = await sandbox.run(['backup', copy, '--url', facade.url]);
   expect(run).toMatchObject({ code: 1, stdout: '' });
-  expect(run.stderr).toContain(`${copy} is gone, its -wal file is not.`);
+  expect(run.stderr).toContain(`${copy} is missing, but its -wal file is there.`);
   expect(existsSync(copy)).toBe(false);
 });
 

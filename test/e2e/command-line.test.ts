@@ -89,9 +89,9 @@ describe('help', () => {
       ['send', '--jsn', 'x'],
       "Unknown option '--jsn'. Did you mean --json? See `mlog send --help`.",
     ],
-    [['send', '- item'], 'stands behind --: mlog send -- "- item". See `mlog send --help`.'],
+    [['send', '- item'], 'after --: mlog send -- "- item". See `mlog send --help`.'],
     [['backup'], "Missing required argument 'file'. See `mlog backup --help`."],
-    [['list', '--limit', 'x'], 'It has to be a whole number of 0 or more. See `mlog list --help`.'],
+    [['list', '--limit', 'x'], 'It must be a whole number of 0 or more. See `mlog list --help`.'],
     [['serve', 'facade', '--port', 'x'], '0 to 65535. See `mlog serve facade --help`.'],
   ])('tells what is wrong with `mlog %j` in a line that points to its help', async (args, said) => {
     const { code, stderr } = await sandbox.run(args);
@@ -112,14 +112,14 @@ describe('help', () => {
     [['serve', 'lodging'], /lodging/],
     [['serve', 'logging', 'facade'], /./],
     [['serve', '--prot', '0'], /--prot/],
-    [['serve', 'messages', '--store', 'file:./x.db'], /--store is there without --follow/],
+    [['serve', 'messages', '--store', 'file:./x.db'], /--store needs --follow/],
     [['serve', 'facade', '--store', 'memory:'], /--store.*mlog serve logging.*mlog verify/],
     [['serve', '--store', 'file://host/x'], /--store is "file:\/\/host\/x"/],
     [['verify', '--store', 'file:///a%2Fb'], /--store is "file:\/\/\/a%2Fb"/],
     [['verify', '--store', 'memory:'], /`mlog verify` needs file:PATH/],
-    [['backup', ''], /^mlog: The file of the copy is ""/],
-    [['backup', 'file://host/x'], /^mlog: The file of the copy is "file:/],
-    [['list', '--url', 'http://user:pw@localhost'], /^mlog: --url has a user or password in it/],
+    [['backup', ''], /^mlog: The path of the copy is ""/],
+    [['backup', 'file://host/x'], /^mlog: The path of the copy is "file:/],
+    [['list', '--url', 'http://user:pw@localhost'], /^mlog: --url contains a user or password/],
     [['list', '--attempts-max', '1'], /--attempts-max/],
     [['serve', '--port'], /--port/],
     [['sned', 'Its me'], /sned/],
@@ -141,26 +141,14 @@ test('keeps a store in the home folder', async () => {
 
 describe('settings', () => {
   test.each([
-    [['serve', '--port', '65536'], {}, '--port is "65536". It has to be a whole number from 0 to'],
-    [
-      ['serve'],
-      { MLOG_PORT: 'http' },
-      'MLOG_PORT is "http". It has to be a whole number from 0 to',
-    ],
-    [['serve'], { MLOG_LOG_LEVEL: 'loud' }, 'MLOG_LOG_LEVEL is "loud". It has to be one of debug,'],
-    [
-      ['serve', 'facade', '--logging', 'localhost:1'],
-      {},
-      '--logging is "localhost:1". It has to be',
-    ],
+    [['serve', '--port', '65536'], {}, '--port is "65536". It must be a whole number from 0 to'],
+    [['serve'], { MLOG_PORT: 'http' }, 'MLOG_PORT is "http". It must be a whole number from 0 to'],
+    [['serve'], { MLOG_LOG_LEVEL: 'loud' }, 'MLOG_LOG_LEVEL is "loud". It must be one of debug,'],
+    [['serve', 'facade', '--logging', 'localhost:1'], {}, '--logging is "localhost:1". It must be'],
     [['serve'], { MLOG_STORE: 'redis:' }, 'MLOG_STORE is "redis:"'],
     [['serve', '--store', 'mlog.db'], {}, '--store is "mlog.db"'],
-    [['send', 'x'], { MLOG_ATTEMPTS_MAX: '0' }, 'MLOG_ATTEMPTS_MAX is "0". It has to be a whole'],
-    [
-      ['list', '--url', 'ftp://localhost'],
-      {},
-      '--url is "ftp://localhost". It has to be an address',
-    ],
+    [['send', 'x'], { MLOG_ATTEMPTS_MAX: '0' }, 'MLOG_ATTEMPTS_MAX is "0". It must be a whole'],
+    [['list', '--url', 'ftp://localhost'], {}, '--url is "ftp://localhost". It must be an address'],
   ])(
     '`mlog %j` with %j is told which one is wrong, where from, and what is right',
     async (...row) => {
@@ -168,7 +156,7 @@ describe('settings', () => {
       const run = await sandbox.run(args, { env });
       expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(oneLine) });
       expect(run.stderr).toContain(said);
-      expect(run.stderr).toContain('It has to be');
+      expect(run.stderr).toContain('It must be');
     },
   );
 

@@ -67,7 +67,7 @@ test('a list that cannot be resumed ends with 3 and says how far it came', async
   const printed = linesOf(run.stdout);
   expect(printed).toStrictEqual(entries.slice(0, printed.length));
   expect(printed.length).toBeLessThan(count);
-  expect(run.stderr).toContain(`The list is incomplete: ${printed.length} of ${count}`);
+  expect(run.stderr).toContain(`The list is incomplete: it ended at ${printed.length} of ${count}`);
 });
 
 test('a backup resumes, and holds all there was', async () => {

@@ -78,7 +78,7 @@ describe('mlog list --exec', () => {
     const failed = await run(...args);
     expect(failed).toMatchObject({ code: 1, stdout: '' });
     expect(failed.stderr).toBe(
-      'mlog: The command of --exec ended with 1 for entry 2. The position stays behind entry 1; the next run begins there.\n',
+      'mlog: The command of --exec ended with 1 for entry 2. The position stays after entry 1; the next run starts there.\n',
     );
     expect(await position()).toBe(1);
     await writeFile(join(sandbox.folder, 'ready'), '');

@@ -146,7 +146,7 @@ describe('mlog list', () => {
     expect(run).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining('no facade'),
+      stderr: expect.stringContaining('not a facade'),
     });
   });
 

@@ -87,7 +87,7 @@ describe('a facade over a reference logging service', () => {
     for (const asked of [['--last', '1'], ['--json']]) {
       const run = await sandbox.run(['list', '--url', url, ...asked]);
       expect(run).toMatchObject({ code: 1, stdout: '' });
-      expect(run.stderr).toMatch(/^mlog: .*texts and no entries.*\n$/);
+      expect(run.stderr).toMatch(/^mlog: .*texts but no entries.*\n$/);
     }
   });
 });

@@ -197,7 +197,7 @@ test('the lag tells how many messages are not here yet', async () => {
 describe('a replica of another journal', () => {
   const refused = (replica: Service) =>
     replica.waitForLine(
-      ({ level, msg }) => level === 'error' && /cannot go on.*another journal/.test(String(msg)),
+      ({ level, msg }) => level === 'error' && /cannot continue.*another journal/.test(String(msg)),
       waitMs,
     );
 
@@ -295,7 +295,7 @@ describe('without --follow', () => {
     expect(run).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringMatching(/^mlog: --store is there without --follow\. [^\n]+\n$/),
+      stderr: expect.stringMatching(/^mlog: --store needs --follow\. [^\n]+\n$/),
     });
     const verify = await sandbox.run(['verify', '--store', copy]);
     expect(verify.code).not.toBe(0);

@@ -123,9 +123,9 @@ describe('mlog send --lines', () => {
   });
 
   test.each([
-    [['send', '--lines', 'text'], 'There is a text beside --lines or --ndjson.'],
-    [['send', '--file', 'x', 'text'], '--file is there without --lines or --ndjson.'],
-    [['send', '--lines', '--ndjson'], 'There are both --lines and --ndjson.'],
+    [['send', '--lines', 'text'], 'A text cannot be combined with --lines or --ndjson.'],
+    [['send', '--file', 'x', 'text'], '--file needs --lines or --ndjson.'],
+    [['send', '--lines', '--ndjson'], '--lines and --ndjson cannot be combined.'],
     [['send'], 'There is no text to send.'],
     [['send', '- item'], 'mlog send -- "- item"'],
     [['send', '--lines', '-f', '/nowhere/at/all'], '/nowhere/at/all cannot be read'],

@@ -184,7 +184,7 @@ describe('mlog send --lines from a live pipe', () => {
     const { code, stderr } = await sending.ended;
     expect(code).toBe(3);
     expect(stderr).toContain(
-      `What answers at ${url} is no facade. The outcome of line 1 is unknown`,
+      `The service at ${url} is not a facade. The outcome of line 1 is unknown`,
     );
     expect(requests).toBe(1);
   });
@@ -220,7 +220,7 @@ describe('mlog send --lines from a live pipe', () => {
     sending.child.kill('SIGINT');
     const { code, stderr } = await sending.ended;
     expect(code).toBe(3);
-    expect(stderr).toContain('Interrupted: what was read is still being sent.');
+    expect(stderr).toContain('Interrupted: sending what was read.');
     expect(stderr).toMatch(/\n0 logged, 1 unknown\nmlog: .* The outcome of line 1 is unknown/);
   });
 

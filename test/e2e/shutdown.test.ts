@@ -206,7 +206,7 @@ describe('a stop', () => {
     await keptAlive(facade);
     const { code } = await facade.kill('SIGTERM');
     expect(code).toBeGreaterThan(0);
-    expect(facade.stderr()).toMatch(/^mlog: The stop took more than 300 ms\. [^\n]+\n/m);
+    expect(facade.stderr()).toMatch(/^mlog: The shutdown took more than 300 ms\. [^\n]+\n/m);
     await cut;
   });
 
@@ -276,6 +276,6 @@ describe('a signal during the start', () => {
   test('does not wait for a start without end', async () => {
     const service = await startSlowly(600_000, '--shutdown-timeout-ms', '100');
     expect(await service.kill('SIGTERM')).toStrictEqual({ code: 1, signal: null });
-    expect(service.stderr()).toContain('mlog: The stop took more than 100 ms.');
+    expect(service.stderr()).toContain('mlog: The shutdown took more than 100 ms.');
   });
 });

@@ -32,7 +32,7 @@ describe('a facade with workers', () => {
     'starts a worker again that dies, while the other goes on',
     async () => {
       const died = (line: Record<string, unknown>) =>
-        line['msg'] === 'A worker died and is started again';
+        line['msg'] === 'A worker died and is restarted';
       process.kill((await workersOf(facade))[0]!, 'SIGKILL');
       await facade.waitForLine(died, 5_000);
       expect((await postForm(facade.url, { txt: 'meanwhile' })).status).toBe(200);
@@ -45,7 +45,7 @@ describe('a facade with workers', () => {
     'starts a replacement again that is killed before it listens',
     async () => {
       const died = (count: number) => () =>
-        facade.lines().filter(({ msg }) => msg === 'A worker died and is started again').length ===
+        facade.lines().filter(({ msg }) => msg === 'A worker died and is restarted').length ===
         count;
       const [first, other] = await workersOf(facade);
       process.kill(first!, 'SIGKILL');

@@ -48,7 +48,10 @@ describe('where there is no reply', () => {
       `${none} Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: `,
       `Nothing listens at ${url}.`,
     ],
-    ['Name resolution failed for target dns:nowhere:1', `The host of ${url} is not known.`],
+    [
+      'Name resolution failed for target dns:nowhere:1',
+      `The host name of ${url} does not resolve.`,
+    ],
     [
       `${none} Error: connect EHOSTUNREACH 10.0.0.1:1. Resolution note: `,
       `The call to ${url} ended with UNAVAILABLE: ${none} Error: connect EHOSTUNREACH 10.0.0.1:1.`,

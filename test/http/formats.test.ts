@@ -140,7 +140,7 @@ describe('JSON', () => {
     '{"z":[{"q":[1,"a"]}],"txt":"a","z":null,"txt":"b"}',
     '{"z":{"txt":"c"},"txt":"a","y":"]}{\\"[","txt":"b"}',
   ])('is refused when it says a thing twice: %s', (text) => {
-    expect(() => parseJson(text)).toThrow('is there twice');
+    expect(() => parseJson(text)).toThrow('is repeated');
   });
 
   it.each([

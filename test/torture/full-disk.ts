@@ -188,7 +188,7 @@ export const proof: Proof = {
       catches: 'ended',
       patches: [
         {
-          find: 'Free some space; the service goes on by itself.",\n      fatal: false',
+          find: 'Free some space; the service continues by itself.",\n      fatal: false',
           replace: '",\n      fatal: true',
         },
       ],

@@ -80,7 +80,7 @@ function unwrittenError(path: string, before: string, error: unknown): MlogError
   const reason = (error as Error).message;
   const position = before === '' ? 'no position yet' : `position ${before.split(/\s/)[0]}`;
   return new MlogError('failed_precondition', `--cursor ${path} cannot be written: ${reason}.`, {
-    hint: `It holds ${position}: what was handed on since then will come again.`,
+    hint: `It holds ${position}: messages passed on since then will come again.`,
     cause: error,
   });
 }
@@ -93,7 +93,7 @@ function parseCursor(text: string, path: string): Kept | undefined {
   const seq = parseWholeNumber(digits, 0, Number.MAX_SAFE_INTEGER);
   const isKnown = journal === undefined || journalPattern.test(journal);
   if (seq !== undefined && isKnown && more.length === 0) return { seq, journal };
-  throw new MlogError('usage', `--cursor ${path} holds something else than a position.`, {
-    hint: 'It was left as it is. Name another file, or one that is not there yet.',
+  throw new MlogError('usage', `--cursor ${path} does not hold a position.`, {
+    hint: 'It is unchanged. Name another file, or one that does not exist yet.',
   });
 }

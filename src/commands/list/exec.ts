@@ -86,6 +86,6 @@ function failedError(failure: string, batch: readonly Entry[]): MlogError {
   const [first, last] = [batch[0]!.seq, batch.at(-1)!.seq];
   const what = first === last ? `entry ${first}` : `entries ${first} to ${last}`;
   return new MlogError('failed_precondition', `The command of --exec ${failure} for ${what}.`, {
-    hint: `The position stays behind entry ${first - 1}; the next run begins there.`,
+    hint: `The position stays after entry ${first - 1}; the next run starts there.`,
   });
 }

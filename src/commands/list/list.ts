@@ -96,7 +96,7 @@ function readNumbers(options: ListOptions): Numbers {
     const value = parseWholeNumber(given, least, Number.MAX_SAFE_INTEGER);
     if (value === undefined) {
       throw new MlogError('usage', `${flagOf(name)} is ${JSON.stringify(given)}.`, {
-        hint: `It has to be a whole number of ${least} or more.`,
+        hint: `It must be a whole number of ${least} or more.`,
       });
     }
     numbers[name] = value;
@@ -113,7 +113,7 @@ const excluding = [
 function checkExcluding(options: ListOptions): void {
   for (const [one, other, hint] of excluding) {
     if (options[one] === undefined || options[other] === undefined) continue;
-    throw new MlogError('usage', `${flagOf(one)} and ${flagOf(other)} exclude each other.`, {
+    throw new MlogError('usage', `${flagOf(one)} and ${flagOf(other)} cannot be combined.`, {
       hint,
     });
   }

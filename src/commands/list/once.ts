@@ -74,7 +74,7 @@ async function openList(client: HttpClient, selection: Selection): Promise<HttpS
 function asIncomplete(thrown: unknown, seq: number, to: number): unknown {
   const { code, message, hint, retryable } = toMlogError(thrown);
   if (!retryable) return thrown;
-  return new MlogError(code, `The list is incomplete: ${seq} of ${to} was the last. ${message}`, {
+  return new MlogError(code, `The list is incomplete: it ended at ${seq} of ${to}. ${message}`, {
     hint: hint ?? `\`mlog list --after ${seq}\` lists what is missing.`,
     cause: thrown,
   });
@@ -89,15 +89,15 @@ async function printTexts(
   const isJson = stream.header('content-type').startsWith(mediaTypes.json);
   const listed = parseJson(await textOf(stream));
   if (isJson && listed === undefined) {
-    throw new MlogError('unavailable', `The list of ${url} was cut off: it is no complete JSON.`, {
+    throw new MlogError('unavailable', `The list of ${url} was cut off: its JSON is incomplete.`, {
       hint: 'Nothing of it was printed. Ask for it again.',
     });
   }
   if (!isTexts(listed)) throw noFacadeError(url);
   const texts = toTexts(listed);
   if (!texts || needsEntries) {
-    throw new MlogError('unimplemented', `The services behind ${url} list texts and no entries.`, {
-      hint: texts ? 'Ask for the plain list.' : 'Name the place of the facade with --url.',
+    throw new MlogError('unimplemented', `The services behind ${url} list texts but no entries.`, {
+      hint: texts ? 'Ask for the plain list.' : 'Set the address of the facade with --url.',
     });
   }
   await print(texts.map((txt) => `${toVisible(txt)}\n`).join(''));
@@ -136,7 +136,7 @@ async function textOf(stream: HttpStream): Promise<string> {
     text += chunk;
     if (text.length <= textMaxLength) continue;
     throw new MlogError('failed_precondition', `The list exceeds ${textMaxLength} characters.`, {
-      hint: 'A reference service lists all its texts as one; read them with curl.',
+      hint: 'The reference lists all texts in one array; read it with curl.',
     });
   }
   return text;

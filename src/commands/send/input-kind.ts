@@ -16,23 +16,23 @@ export function inputKindOf(
 ): 'message' | 'lines' {
   const isBulk = Boolean(lines ?? ndjson);
   if (file !== undefined && !isBulk) {
-    throw new MlogError('usage', '--file is there without --lines or --ndjson.', {
-      hint: 'Say which of the two its lines are, or send it whole: `mlog send - < FILE`.',
+    throw new MlogError('usage', '--file needs --lines or --ndjson.', {
+      hint: 'Choose one of them, or send the file as one message: `mlog send - < FILE`.',
     });
   }
   if (isBulk && words.length > 0) {
-    throw new MlogError('usage', 'There is a text beside --lines or --ndjson.', {
-      hint: 'These read the messages from stdin, or from the file of --file.',
+    throw new MlogError('usage', 'A text cannot be combined with --lines or --ndjson.', {
+      hint: 'They read the messages from stdin, or from --file.',
     });
   }
   if (!isBulk && words.length === 0) {
     throw new MlogError('usage', 'There is no text to send.', {
-      hint: 'Say `mlog send "Hello"`, or `mlog send -` for a text from stdin.',
+      hint: 'Use `mlog send "Hello"`, or `mlog send -` for a text from stdin.',
     });
   }
   if (lines && ndjson) {
-    throw new MlogError('usage', 'There are both --lines and --ndjson.', {
-      hint: 'Say which of the two the lines are.',
+    throw new MlogError('usage', '--lines and --ndjson cannot be combined.', {
+      hint: 'Choose the one that the lines are.',
     });
   }
   return isBulk ? 'lines' : 'message';

@@ -3,21 +3,15 @@ import { MlogError, toMlogError } from '../../errors.ts';
 import { readFailure, type HttpClient } from '../../http/client/client.ts';
 import { mediaTypes } from '../../http/formats.ts';
 import { splitLines } from '../../http/lines.ts';
-import { parsePlainResult } from '../../http/client/ndjson.ts';
 import { orderHeader } from '../../http/order.ts';
 import { isNobodyError } from '../../journal/remote/no-answer.ts';
 import { createNotice } from '../../journal/notice.ts';
 import type { RetryOptions } from '../../journal/wrap/retry.ts';
 import { facadeError, noFacadeError } from '../facade-error.ts';
+import { outcomes, parseAnswer, type Answer, type Outcome } from './answer.ts';
 import type { Line } from './line-input.ts';
 import { remark } from '../print.ts';
 import { requestMaxBytes, RequestSize } from './request-size.ts';
-
-/** The possible outcomes of a line. */
-export const outcomes = ['logged', 'duplicate', 'conflict', 'refused', 'unknown'] as const;
-
-/** The outcome of a line. */
-export type Outcome = (typeof outcomes)[number];
 
 /** Hears the outcome of a line. */
 export type Tell = (outcome: Outcome, fact: object) => Promise<unknown> | undefined;
@@ -158,7 +152,7 @@ export class LineSender {
         : `${lines.length} lines, from line ${first} to line ${last},`;
     const what = `The outcome of ${which} is unknown; nothing after line ${last} was sent.`;
     return new MlogError('outcome_unknown', `${error.message} ${what}`, {
-      hint: 'Sent again under the same ids (--id, or ids in the lines), each is stored once.',
+      hint: 'Send them again with the same ids (--id, or ids in the lines): each is stored once.',
       cause: error,
     });
   }
@@ -225,21 +219,6 @@ export class LineSender {
   }
 }
 
-interface Answer {
-  readonly status: Outcome;
-  readonly id?: string;
-}
-
-function parseAnswer(text: string): Partial<Answer> {
-  const plain = parsePlainResult(text);
-  if (plain) return plain;
-  try {
-    return (JSON.parse(text) ?? {}) as Partial<Answer>;
-  } catch {
-    return {};
-  }
-}
-
 /** Says whether a whole request was refused, so that nothing of it is stored. */
 function isRefusal({ httpStatus, retryable }: MlogError): boolean {
   return httpStatus >= 400 && httpStatus < 500 && !retryable;
@@ -247,6 +226,6 @@ function isRefusal({ httpStatus, retryable }: MlogError): boolean {
 
 function notStoredError([first]: readonly Line[], error: MlogError): MlogError {
   const { code, message, hint, cause } = error;
-  const what = `Line ${first!.line} and those behind it were not stored.`;
+  const what = `Line ${first!.line} and those after it were not stored.`;
   return new MlogError(code, `${message} ${what}`, { hint, cause });
 }

@@ -3,7 +3,8 @@ import { MlogError } from '../../errors.ts';
 import { runUntilSignal } from '../../lifecycle.ts';
 import { withFacade } from '../facade-client.ts';
 import { readLines, type LineInputOptions } from './line-input.ts';
-import { LineSender, outcomes, type Outcome } from './line-sender.ts';
+import { outcomes, type Outcome } from './answer.ts';
+import { LineSender } from './line-sender.ts';
 import { flush, printJson, remark, showProgress } from '../print.ts';
 
 /** The options of `mlog send --lines` besides the settings. */
@@ -11,8 +12,7 @@ export interface SendLinesOptions extends LineInputOptions {
   readonly json?: boolean;
 }
 
-const interruptedText =
-  'Interrupted: what was read is still being sent. A second signal ends this at once.';
+const interruptedText = 'Interrupted: sending what was read. A second signal ends this at once.';
 
 type Counts = Record<Outcome, number>;
 
@@ -71,7 +71,8 @@ function remarkOn({ line, id, error }: NotStored, { conflict, refused }: Counts)
       ? `conflicts: another text is stored under the id ${id}`
       : `is refused: ${error}`;
   remark(`Line ${line} ${what.replace(/\.$/, '')}.`);
-  if (count === remarksMaxCount) remark('More such lines are only counted; --json tells of each.');
+  if (count === remarksMaxCount)
+    remark('Further such lines are only counted; --json reports each.');
 }
 
 function toSummary(counts: Counts): string {

@@ -10,7 +10,7 @@ import { toVisible } from '../../observe/visible.ts';
 import { facadeError, noFacadeError } from '../facade-error.ts';
 import { openInput, toInputError } from '../input.ts';
 import { inputMaxBytes } from './line-input.ts';
-import type { Outcome } from './line-sender.ts';
+import type { Outcome } from './answer.ts';
 import { flush, print, printJson, remark } from '../print.ts';
 
 /** The options of `mlog send` besides the settings. */
@@ -49,7 +49,7 @@ async function readStdin(): Promise<string> {
       bytes += piece.length;
       if (bytes > inputMaxBytes) {
         throw new MlogError('too_large', `stdin is larger than ${inputMaxBytes} bytes.`, {
-          hint: 'That is no single message. To send a message a line, say `mlog send --lines`.',
+          hint: 'That is not one message. To send a message per line, use `mlog send --lines`.',
         });
       }
       pieces.push(piece);
@@ -89,7 +89,7 @@ function withId(error: unknown, id: string, mayBeStored: boolean): unknown {
   if (!(error instanceof MlogError) || error.code !== 'outcome_unknown') return error;
   const { message, cause } = error;
   if (mayBeStored || !(cause instanceof MlogError)) {
-    const hint = `Send it again with --id ${id}: however this ended, it is then stored once.`;
+    const hint = `Send it again with --id ${id}: it is then stored exactly once.`;
     return new MlogError('outcome_unknown', message, { hint, cause: error });
   }
   const hint = `It is not stored. Send it again with --id ${id} or a new id.`;

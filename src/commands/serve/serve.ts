@@ -75,8 +75,8 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
 
 function checkStore(flags: Flags): void {
   if (flags['store'] === undefined || readSettings('messages', flags).follow) return;
-  throw new MlogError('usage', '--store is there without --follow.', {
-    hint: 'A messages service keeps messages when it follows a service, as http://localhost:8881.',
+  throw new MlogError('usage', '--store needs --follow.', {
+    hint: 'A messages service keeps messages only when it follows a logging service, such as http://localhost:8881.',
   });
 }
 

@@ -48,7 +48,7 @@ export async function serveWorkers(flags: Flags): Promise<void> {
     if (!hasListened && signal === null) {
       return cannotStart(new MlogError('failed_precondition', 'A worker could not start.'));
     }
-    logger.error({ pid: worker.process.pid, code, signal }, 'A worker died and is started again');
+    logger.error({ pid: worker.process.pid, code, signal }, 'A worker died and is restarted');
     await sleep(restartDelayMs);
     if (!stopping) await keepWorker();
   }

@@ -208,7 +208,7 @@ function endError(status: StatusObject, url: string): MlogError {
 }
 
 function unreadError(url: string): MlogError {
-  return new MlogError('too_large', `The service at ${url} takes no message of that size.`, {
+  return new MlogError('too_large', `The service at ${url} accepts no message of that size.`, {
     hint: 'Send less at a time, or raise --append-max-bytes of the service.',
   });
 }

@@ -25,8 +25,8 @@ export interface ReaderLimits {
 export type StreamCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /** The status of a stream that only ends because the server stops. */
-export const stoppingError = new MlogError('unavailable', 'The service stops.', {
-  hint: 'Call it again in a moment.',
+export const stoppingError = new MlogError('unavailable', 'The service is stopping.', {
+  hint: 'Call again in a moment.',
 });
 
 /**

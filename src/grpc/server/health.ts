@@ -46,7 +46,7 @@ export function healthMethods(services: readonly string[], subject: Subject): Me
       async unary(request) {
         const status = await statusOf(parseName(request));
         if (status !== ServingStatus.SERVICE_UNKNOWN) return toResponse(status);
-        throw new MlogError('not_found', 'There is no service of this name.');
+        throw new MlogError('not_found', 'There is no service with this name.');
       },
     },
     '/grpc.health.v1.Health/Watch': { stream: watch },
@@ -57,7 +57,9 @@ function parseName(request: Buffer): string {
   try {
     return fromBinary(HealthCheckRequestSchema, request).service;
   } catch (error) {
-    throw new MlogError('invalid_argument', 'This is no HealthCheckRequest.', { cause: error });
+    throw new MlogError('invalid_argument', 'The bytes are not a HealthCheckRequest.', {
+      cause: error,
+    });
   }
 }
 

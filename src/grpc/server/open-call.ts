@@ -3,7 +3,7 @@ import { status as statuses, type StatusObject } from '@grpc/grpc-js';
 import { MlogError } from '../../errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { stoppingError, tellRefusal } from './call.ts';
-import { ReceivedMessages, type ReceiveLimit } from './receive-limit.ts';
+import { excessError, ReceivedMessages, type ReceiveLimit } from './receive-limit.ts';
 import { isOwnStatus } from '../status.ts';
 
 /** What grpc-js keeps of a call. */
@@ -242,10 +242,4 @@ function sizeError(): MlogError {
     'too_large',
     `This method takes messages of up to ${smallMessageMaxBytes} bytes.`,
   );
-}
-
-function excessError(): MlogError {
-  return new MlogError('overloaded', 'Too much is being sent at once; this message was not read.', {
-    hint: 'Nothing of it was stored. Send it again in a moment.',
-  });
 }

@@ -1,3 +1,4 @@
+import { MlogError } from '../../errors.ts';
 import { FrameReader } from './frames.ts';
 
 /** What all calls of a server, and those of one connection, may hold of what they have sent. */
@@ -104,4 +105,15 @@ export class ReceivedMessages {
     if (this.#counted > 0) this.#limit.give(this.#connection, this.#counted);
     this.#counted = 0;
   }
+}
+
+/** Returns the error for a call beyond the limits. */
+export function excessError(): MlogError {
+  return new MlogError(
+    'overloaded',
+    'The service holds too many unfinished messages; this one was not read.',
+    {
+      hint: 'Nothing of it was stored. Send it again in a moment.',
+    },
+  );
 }

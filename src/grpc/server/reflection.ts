@@ -90,7 +90,7 @@ function parseRequest(bytes: Buffer): ServerReflectionRequest {
   try {
     return fromBinary(ServerReflectionRequestSchema, bytes);
   } catch (error) {
-    throw new MlogError('invalid_argument', 'This is no ServerReflectionRequest.', {
+    throw new MlogError('invalid_argument', 'The bytes are not a ServerReflectionRequest.', {
       cause: error,
     });
   }

@@ -13,7 +13,7 @@ export function toClientError(error: unknown, url: string): MlogError {
   if (hasErrno(error, 'ECONNREFUSED')) return nobodyError(url, error);
   if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) return unknownHostError(url, error);
   if (hasErrno(error, 'ECONNRESET')) {
-    return new MlogError('unavailable', `The connection to ${url} broke off.`, { cause: error });
+    return new MlogError('unavailable', `The connection to ${url} was lost.`, { cause: error });
   }
   if (hasErrno(error, 'EMFILE', 'ENFILE')) {
     return new MlogError('unavailable', `There is no descriptor left to connect to ${url}.`, {
@@ -23,7 +23,7 @@ export function toClientError(error: unknown, url: string): MlogError {
   }
   if (hasErrno(error, 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG')) {
     return new MlogError('unavailable', `What listens at ${url} does not speak TLS.`, {
-      hint: 'Is its address one of http:// instead of https://?',
+      hint: 'Does its address begin with http:// instead of https://?',
       cause: error,
     });
   }

@@ -161,7 +161,7 @@ export async function* streamBody(
 function checkEncoding(request: IncomingMessage): void {
   const encoding = request.headers['content-encoding'];
   if (encoding === undefined || /^[\s,]*(?:identity[\s,]*)*$/i.test(encoding)) return;
-  throw new MlogError('unsupported_media_type', `A body in ${encoding} encoding is not taken.`, {
+  throw new MlogError('unsupported_media_type', `A body in ${encoding} encoding is not accepted.`, {
     hint: 'Send it without Content-Encoding.',
   });
 }
@@ -172,7 +172,7 @@ function clientGoneError(): MlogError {
 
 function bodyStoppedError(): MlogError {
   return new MlogError('unavailable', 'The service is stopping.', {
-    hint: 'What has no answer was not taken; send it again.',
+    hint: 'Lines without an answer were not taken; send them again.',
   });
 }
 

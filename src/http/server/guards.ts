@@ -53,7 +53,7 @@ function checkHost({ headers, httpVersion }: IncomingMessage): void {
 function checkTransferCoding({ headers }: IncomingMessage): void {
   const coding = headers['transfer-encoding'];
   if (coding === undefined || coding.toLowerCase() === 'chunked') return;
-  throw new MlogError('unsupported_media_type', `A body in ${coding} coding is not taken.`, {
+  throw new MlogError('unsupported_media_type', `A body in ${coding} coding is not accepted.`, {
     hint: 'Send it with a Content-Length, or with Transfer-Encoding: chunked alone.',
   });
 }
@@ -63,7 +63,7 @@ function checkRepeated(rawHeaders: readonly string[]): void {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!.toLowerCase();
     if (singleHeaders.has(name) && seen.has(name)) {
-      throw new MlogError('invalid_argument', `The header ${rawHeaders[index]} is there twice.`, {
+      throw new MlogError('invalid_argument', `The header ${rawHeaders[index]} is repeated.`, {
         hint: 'Send it once.',
       });
     }

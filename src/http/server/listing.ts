@@ -39,12 +39,12 @@ export function listingTypes(handler: Representation): Record<string, Representa
 export function parseListing({ search, raw }: Request, types: readonly string[]): Listing {
   const query = new URLSearchParams([...parsePairs(search)]);
   for (const name of query.keys()) {
-    const known = (parameters as readonly string[]).includes(name);
-    if (!known || query.getAll(name).length > 1) {
-      throw new MlogError('invalid_argument', `The query has ${known ? 'two' : 'a'} ${name}.`, {
-        hint: `It may have ${parameters.join(', ')}, each once.`,
-      });
-    }
+    const isKnown = (parameters as readonly string[]).includes(name);
+    if (isKnown && query.getAll(name).length === 1) continue;
+    const what = isKnown ? `repeats ${name}` : `has an unknown parameter ${name}`;
+    throw new MlogError('invalid_argument', `The query ${what}.`, {
+      hint: `It may have ${parameters.join(', ')}, each once.`,
+    });
   }
   const id = query.get('id');
   const seen = lastEventId(raw, types);
@@ -59,8 +59,8 @@ export function parseListing({ search, raw }: Request, types: readonly string[])
     ...(id !== null && { id: parseId(id) }),
   };
   if (id !== null && ['after', 'limit', 'last'].some((name) => query.has(name))) {
-    throw new MlogError('invalid_argument', 'The query has more than an id.', {
-      hint: 'An id gives one entry; after, limit and last are of lists.',
+    throw new MlogError('invalid_argument', 'The query has an id and more.', {
+      hint: 'An id selects one entry; after, limit and last select from a list.',
     });
   }
   return listing;
@@ -102,7 +102,7 @@ export async function replyToListing(
   if (listing.id !== undefined) {
     const { head } = await selectEntries(journal, { limit: 0, journal: listing.journal });
     const entry = await journal.get(listing.id);
-    if (!entry) throw new MlogError('not_found', 'There is no message under this id.');
+    if (!entry) throw new MlogError('not_found', 'There is no message with this id.');
     return json(200, entry, toHeaders(head));
   }
   const [type] = listing.types;

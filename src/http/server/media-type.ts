@@ -15,7 +15,7 @@ export function byMediaType(handlers: Readonly<Record<string, Handler>>): Handle
     const type = mediaTypeOf(request.raw);
     const handler = byType.get(type);
     if (handler) return handler(request);
-    throw new MlogError('unsupported_media_type', `A body of type ${type} is not taken here.`, {
+    throw new MlogError('unsupported_media_type', `A body of type ${type} is not accepted here.`, {
       hint: `Send ${[...byType.keys()].join(', ')}.`,
     });
   };
@@ -37,7 +37,7 @@ export function byAccept(handlers: Readonly<Record<string, Representation>>): Ha
     const accepted = new Negotiator(request.raw).mediaTypes(served);
     const handler = accepted[0] === undefined ? undefined : handlers[accepted[0]];
     if (handler) return handler(request, accepted);
-    throw new MlogError('not_acceptable', 'This is not served in any type that is accepted.', {
+    throw new MlogError('not_acceptable', 'None of the accepted media types is available here.', {
       hint: `Accept ${served.join(', ')}.`,
     });
   };
@@ -50,7 +50,7 @@ function mediaTypeOf(request: IncomingMessage): string {
   for (const parameter of parameters) {
     const charset = /^\s*charset\s*=\s*"?([^"\s]*)/.exec(parameter)?.[1];
     if (charset !== undefined && !['utf-8', 'utf8', 'us-ascii'].includes(charset)) {
-      throw new MlogError('unsupported_media_type', `A body in ${charset} is not taken.`, {
+      throw new MlogError('unsupported_media_type', `A body in ${charset} is not accepted.`, {
         hint: 'Send UTF-8.',
       });
     }

@@ -29,7 +29,7 @@ export function refuseMalformed(
   const refusal = hasErrno(error, 'HPE_HEADER_OVERFLOW')
     ? new MlogError('headers_too_large', 'The headers are larger than 16 KiB.')
     : hasErrno(error, 'ERR_HTTP_REQUEST_TIMEOUT')
-      ? new MlogError('request_timeout', 'The request did not come in time.')
+      ? new MlogError('request_timeout', 'The request did not arrive in time.')
       : hasErrno(error, 'HPE_INVALID_EOF_STATE')
         ? new MlogError('invalid_argument', 'The connection ended before the request did.')
         : new MlogError('invalid_argument', 'This is not valid HTTP.');

@@ -181,7 +181,7 @@ const quietGraceMs = 500;
 const bodyGraces = 5;
 
 function stoppingError(): MlogError {
-  return new MlogError('unavailable', 'The service stops, and the request had not come whole.', {
+  return new MlogError('unavailable', 'The service is stopping, and the request was incomplete.', {
     hint: 'Nothing of it was stored. Send it again in a moment.',
   });
 }
@@ -205,15 +205,15 @@ function route(
   if (handler) return handler(request);
   if (match.otherwise) return match.otherwise(request);
   const allow = allowedMethods(match);
-  throw new MlogError('method_not_allowed', `${raw.method} is not for ${path}.`, {
-    hint: `It takes ${allow}.`,
+  throw new MlogError('method_not_allowed', `${raw.method} is not allowed at ${path}.`, {
+    hint: `Use ${allow}.`,
     details: { allow },
     headers: { Allow: allow },
   });
 }
 
-const fullError = new MlogError('overloaded', 'The service has as many connections as it takes.', {
-  hint: 'Nothing of the request was taken. Send it again in a moment.',
+const fullError = new MlogError('overloaded', 'All connections of the service are taken.', {
+  hint: 'The request was not read. Send it again in a moment.',
 });
 
 /** Returns the path and query of a target, which may be a whole URL (RFC 9112, section 3.2.2). */

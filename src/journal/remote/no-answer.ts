@@ -20,12 +20,12 @@ export function isNobodyError({ cause }: MlogError): boolean {
 
 /** Returns the error for a host name that does not resolve. */
 export function unknownHostError(url: string, cause?: unknown): MlogError {
-  return new MlogError('unavailable', `The host of ${url} is not known.`, { cause });
+  return new MlogError('unavailable', `The host name of ${url} does not resolve.`, { cause });
 }
 
 /** Returns the error for a reply that no logging service gives. */
 export function strangeError(url: string, cause?: unknown): MlogError {
-  return new MlogError('unavailable', `The reply of ${url} is not one of a logging service.`, {
+  return new MlogError('unavailable', `The reply of ${url} is not from a logging service.`, {
     isMisfit: true,
     cause,
   });

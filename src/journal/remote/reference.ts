@@ -39,7 +39,7 @@ export function createReferenceJournal({ url, appendOne, close }: ReferenceOptio
 function unimplementedError(url: string): MlogError {
   return new MlogError(
     'unimplemented',
-    `The logging service at ${url} lists texts and no entries.`,
-    { hint: 'Ask for the list alone, or put `mlog serve logging` in its place.' },
+    `The logging service at ${url} lists texts but no entries.`,
+    { hint: 'Request the plain list, or run `mlog serve logging` in its place.' },
   );
 }

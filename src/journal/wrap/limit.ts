@@ -38,7 +38,11 @@ export function withLimit(journal: Journal, limits: QueueLimits): Journal {
 }
 
 function overloadedError(count: number): MlogError {
-  return new MlogError('overloaded', `${count} messages are waiting; this one was not taken.`, {
-    hint: 'Nothing of it was stored. Send it again in a moment.',
-  });
+  return new MlogError(
+    'overloaded',
+    `${count} messages are in flight; this one was not accepted.`,
+    {
+      hint: 'Nothing of it was stored. Send it again in a moment.',
+    },
+  );
 }

@@ -97,7 +97,7 @@ function unknownError(failures: readonly MlogError[]): MlogError {
   const attempts =
     sentCount > 0 ? toAttempts(sentCount) : `${toAttempts(failures.length)} to reach the service`;
   return new MlogError('outcome_unknown', `${attempts} failed. ${cause.message}`, {
-    hint: 'Whether the message is stored is unknown; to send it again under this id is safe.',
+    hint: 'Whether the message is stored is unknown; sending it again with this id is safe.',
     cause,
   });
 }

@@ -102,7 +102,7 @@ export function withTail(
 }
 
 function lostError(seq: number): MlogError {
-  return new MlogError('data_loss', `The journal has no entries behind ${seq} any more.`);
+  return new MlogError('data_loss', `The journal no longer has the entries after ${seq}.`);
 }
 
 /** The newest entries of a journal, starting with the first one after a follower asked. */
@@ -157,7 +157,7 @@ class SharedTail {
         signal,
         journal: now.journal,
       });
-      throw new MlogError('unavailable', 'The service that is followed has stopped.');
+      throw new MlogError('unavailable', 'The followed service has stopped.');
     };
     const options = { journal, head, open, pauseMs: reconnectMs, signal, onOutage };
     try {

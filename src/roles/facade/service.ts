@@ -27,7 +27,7 @@ export function createFacadeService(journal: Journal, limit: TextLimit): FacadeS
     parse({ id, txt }, key) {
       if (key !== undefined && id !== undefined && parseId(id) !== parseId(key)) {
         throw new MlogError('invalid_argument', 'The Idempotency-Key and the id differ.', {
-          hint: 'Give one of them, or the same in both.',
+          hint: 'Give one of them, or give both the same value.',
         });
       }
       return parseMessage(id === undefined ? (key ?? createId()) : id, txt, limit);

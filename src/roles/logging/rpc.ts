@@ -78,7 +78,7 @@ export function loggingMethods(
     '/LoggingService/Get': {
       async unary(bytes) {
         const entry = await journal.get(parseId(decodeGetRequest(bytes)));
-        if (!entry) throw new MlogError('not_found', 'There is no message under this id.');
+        if (!entry) throw new MlogError('not_found', 'There is no message with this id.');
         return encodeEntry(entry);
       },
     },
@@ -127,12 +127,12 @@ function listError(): MlogError {
 
 function groupError(appendMaxCount: number): MlogError {
   return new MlogError('too_large', `There are more than ${appendMaxCount} messages in a group.`, {
-    hint: 'Cut it, or raise --append-max-count of the service.',
+    hint: 'Split it, or raise --append-max-count of the service.',
   });
 }
 
 function groupSizeError(groupMaxBytes: number): MlogError {
   return new MlogError('too_large', `A group is larger than ${groupMaxBytes} bytes.`, {
-    hint: 'Cut it, or raise --append-max-bytes of the service.',
+    hint: 'Split it, or raise --append-max-bytes of the service.',
   });
 }

@@ -40,7 +40,7 @@ export function createLoggingService(journal: Journal, limit: TextLimit): Loggin
       const result = await log(message);
       if (result.status === 'conflict') throw conflictError(result);
       const entry = await journal.get(message.id);
-      if (!entry) throw new MlogError('not_found', 'The message is kept no longer.');
+      if (!entry) throw new MlogError('not_found', 'The message is no longer kept.');
       return { ...entry, status: result.status };
     },
     logAll: (messages) => journal.append(messages),

@@ -70,7 +70,7 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
       failure = toMlogError(thrown);
       const { code, message, hint } = failure;
       if (signal.aborted) return;
-      logger.error({ code }, `The replica cannot go on: ${message} ${hint ?? ''}`.trim());
+      logger.error({ code }, `The replica cannot continue: ${message} ${hint ?? ''}`.trim());
     }
   }
 
@@ -102,8 +102,8 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
 }
 
 function unreachedError(): MlogError {
-  return new MlogError('unavailable', 'The original was not reached yet.', {
-    hint: 'Is it started, and does --follow name its address?',
+  return new MlogError('unavailable', 'The original has not been reached yet.', {
+    hint: 'Is it running, and is --follow its address?',
   });
 }
 

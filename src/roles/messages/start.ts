@@ -89,6 +89,6 @@ function isSamePlace({ host, port }: ServiceAddress, url: string): boolean {
 
 function selfError({ text }: ServiceAddress): MlogError {
   return new MlogError('failed_precondition', `--follow ${text} is this service itself.`, {
-    hint: 'Name the logging service of which to be a replica, such as http://localhost:8881.',
+    hint: 'Name the logging service to replicate, such as http://localhost:8881.',
   });
 }

@@ -30,7 +30,7 @@ export function toOpenError(error: unknown, path: string): MlogError {
 /** Returns the error for a store that another process has open. */
 export function busyError(path: string, cause?: unknown): MlogError {
   return new MlogError('failed_precondition', `The store ${path} is in use by another process.`, {
-    hint: 'Stop that one, or give this one a --store of its own.',
+    hint: 'Stop that process, or give this one another --store.',
     cause,
   });
 }
@@ -67,7 +67,7 @@ export function unreadableError(error: unknown, path: string): MlogError {
     'failed_precondition',
     `The store ${path} could not be checked: ${String(error)}.`,
     {
-      hint: 'The check needs 64 KiB of space beside the store. Free some, or look after the disk.',
+      hint: 'The check needs 64 KiB of space beside the store. Free some, or check the disk.',
       cause: error,
     },
   );
@@ -88,7 +88,7 @@ function isAccessError(error: unknown): boolean {
 /** Returns the error for a file that is at the path of a store and cannot be used as one. */
 export function damagedError(path: string, what: string, cause?: unknown): MlogError {
   return new MlogError('failed_precondition', `The store ${path} is damaged or foreign: ${what}.`, {
-    hint: 'It was left as it is. Put a good copy in its place, or give --store another path.',
+    hint: 'It is unchanged. Replace it with a good copy, or give --store another path.',
     cause,
   });
 }

@@ -145,8 +145,8 @@ function pageBytesOf(header: Buffer): number {
 
 function checkFormat(path: string, application: number, version: number): void {
   if (application !== applicationId) {
-    throw new MlogError('failed_precondition', `The file ${path} is not a store of mlog.`, {
-      hint: 'Give --store another path; this file was left as it is.',
+    throw new MlogError('failed_precondition', `The file ${path} is not an mlog store.`, {
+      hint: 'Give --store another path; this file is unchanged.',
     });
   }
   if (version < 1 || version > schemaVersion) throw formatError(path, version);

@@ -8,9 +8,13 @@ import { MlogError } from '../../errors.ts';
 /** Throws `failed_precondition` if a log is at the path of a store that is to be created. */
 export function checkNoLoneLog(path: string): void {
   if (!existsSync(`${path}-wal`)) return;
-  throw new MlogError('failed_precondition', `The store ${path} is gone, its -wal file is not.`, {
-    hint: 'Put the file back, or move the -wal file away to begin a new store.',
-  });
+  throw new MlogError(
+    'failed_precondition',
+    `The store ${path} is missing, but its -wal file is there.`,
+    {
+      hint: 'Restore the file, or move the -wal file away to start a new store.',
+    },
+  );
 }
 
 /** Syncs a file to its disk. */

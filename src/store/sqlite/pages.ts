@@ -106,8 +106,8 @@ export class SqlitePages {
 }
 
 function damagedError(seq: number): MlogError {
-  return new MlogError('data_loss', `Entry ${seq} of the store is damaged on its disk.`, {
-    hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
+  return new MlogError('data_loss', `Entry ${seq} of the store is damaged on disk.`, {
+    hint: 'Continue after it, and run `mlog verify` on the store.',
     details: { seq },
   });
 }

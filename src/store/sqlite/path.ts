@@ -16,6 +16,6 @@ export async function realPathOf(path: string): Promise<string> {
   throw new MlogError(
     'failed_precondition',
     `The store ${path} is a link to ${target}, where nothing is.`,
-    { hint: 'Bring the file or its disk back, or remove the link to begin an empty store.' },
+    { hint: 'Restore the file or its disk, or remove the link to start with an empty store.' },
   );
 }

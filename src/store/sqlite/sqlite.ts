@@ -215,7 +215,7 @@ class StoreThread {
 
 function diedError(cause?: Error): MlogError {
   return new MlogError('unavailable', 'The thread of the store ended unexpectedly.', {
-    hint: 'Start the service again; what was acknowledged is kept.',
+    hint: 'Start the service again; everything acknowledged is kept.',
     cause,
   });
 }

@@ -89,20 +89,20 @@ function toErrorReply(error: unknown, verb: Call['verb'] | 'open'): Reply {
   // A damaged entry in one read does not make the rest unreadable.
   if (verb === 'page' || verb === 'find') {
     return failure('data_loss', `The store cannot be read here: ${reason}.`, {
-      hint: 'Read on behind it, and see what `mlog verify` tells of the store.',
+      hint: 'Continue after it, and run `mlog verify` on the store.',
       fatal: false,
     });
   }
   if (resultCode(error) === resultCodes.full) {
     return failure('storage_full', 'The disk under the store is full; nothing was stored.', {
-      hint: 'Free some space; the service goes on by itself.',
+      hint: 'Free some space; the service continues by itself.',
       fatal: false,
     });
   }
   // After a failed write or sync, nobody knows what is on the disk, and a later sync that succeeds
   // proves nothing. Only reading the file again tells, so the thread stops here.
   return failure('unavailable', `The store failed: ${reason}.`, {
-    hint: 'Look after the disk, then start the service again; what was acknowledged is kept.',
+    hint: 'Check the disk, then start the service again; everything acknowledged is kept.',
     fatal: true,
   });
 }

@@ -99,7 +99,7 @@ describe('a cursor', () => {
   it('refuses a position that no journal has, and a file that is large', () => {
     for (const text of ['9007199254740992\n', '1'.repeat(1_000_000)]) {
       writeFileSync(path, text);
-      expect(() => openCursor(path)).toThrow('holds something else than a position');
+      expect(() => openCursor(path)).toThrow('does not hold a position');
       expect(kept()).toBe(text);
     }
   });
@@ -119,7 +119,7 @@ describe('a cursor', () => {
 
   it.skipIf(process.platform !== 'linux')('holds no file open that it refused or closed', () => {
     writeFileSync(path, 'x\n');
-    expect(() => openCursor(path)).toThrow('something else');
+    expect(() => openCursor(path)).toThrow('does not hold a position');
     expect(openFiles()).not.toContain(path);
     writeFileSync(path, '');
     const cursor = openCursor(path);

@@ -75,6 +75,8 @@ describe('reflection', () => {
     });
     const method = methods['/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'];
     const answer = (method as { exchange: (bytes: Buffer) => Buffer }).exchange;
-    expect(() => answer(Buffer.from([0xff]))).toThrow('This is no ServerReflectionRequest.');
+    expect(() => answer(Buffer.from([0xff]))).toThrow(
+      'The bytes are not a ServerReflectionRequest.',
+    );
   });
 });

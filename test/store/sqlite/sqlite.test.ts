@@ -76,7 +76,11 @@ describe('a SQLite store', () => {
     ['an empty file', () => writeFileSync(path, ''), /damaged or foreign: it is empty/],
     ['another kind of file', () => writeFileSync(path, 'x'.repeat(9_000)), /not a SQLite file/],
     ['a folder', () => mkdirSync(path), /is not a file/],
-    ['a log without its store', () => writeFileSync(`${path}-wal`, 'x'), /is gone, its -wal/],
+    [
+      'a log without its store',
+      () => writeFileSync(`${path}-wal`, 'x'),
+      /is missing, but its -wal/,
+    ],
   ])('refuses %s in its place and leaves it as it is', async (_, place, reason) => {
     mkdirSync(dirname(path), { recursive: true });
     place();
@@ -95,7 +99,7 @@ describe('a SQLite store', () => {
     writeFileSync(path, bytes);
     await expect(openSqliteJournal(path)).rejects.toMatchObject({
       message: expect.stringContaining('damaged or foreign'),
-      hint: expect.stringContaining('left as it is'),
+      hint: expect.stringContaining('is unchanged'),
     });
   });
 
@@ -105,7 +109,7 @@ describe('a SQLite store', () => {
     database.exec('CREATE TABLE theirs (x)');
     database.close();
     const before = snapshot();
-    await expect(openSqliteJournal(path)).rejects.toThrow('is not a store of mlog');
+    await expect(openSqliteJournal(path)).rejects.toThrow('is not an mlog store');
     expect(snapshot()).toEqual(before);
   });
 
