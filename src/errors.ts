@@ -64,7 +64,7 @@ interface ErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
   readonly isUnsent?: boolean;
-  readonly isMisfit?: boolean;
+  readonly isUnexpected?: boolean;
 }
 
 /** Every deliberate failure in mlog: a code, what happened, and what to do next. */
@@ -80,7 +80,7 @@ export class MlogError extends Error {
   /** Nothing of the append was sent, so this does not count as an attempt. */
   readonly isUnsent: boolean;
   /** The service answered, but not as the kind of service that was expected. */
-  readonly isMisfit: boolean;
+  readonly isUnexpected: boolean;
 
   constructor(code: Code, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -89,7 +89,7 @@ export class MlogError extends Error {
     this.details = options.details ?? {};
     this.headers = options.headers ?? {};
     this.isUnsent = options.isUnsent ?? false;
-    this.isMisfit = options.isMisfit ?? false;
+    this.isUnexpected = options.isUnexpected ?? false;
   }
 
   get httpStatus(): number {
@@ -165,8 +165,8 @@ export function asOutage(error: MlogError): MlogError {
 }
 
 function remake(error: MlogError, code: Code, changes: ErrorOptions): MlogError {
-  const { message, hint, details, headers, isUnsent, isMisfit, cause } = error;
-  const kept = { hint, details, headers, isUnsent, isMisfit, cause };
+  const { message, hint, details, headers, isUnsent, isUnexpected, cause } = error;
+  const kept = { hint, details, headers, isUnsent, isUnexpected, cause };
   return new MlogError(code, message, { ...kept, ...changes });
 }
 

@@ -11,7 +11,7 @@ import { resumed } from '../journal/resume.ts';
 import { toVisible } from '../observe/visible.ts';
 import { checkNoLoneLog, syncFolder } from '../store/sqlite/new-file.ts';
 import { openSqliteJournal } from '../store/sqlite/sqlite.ts';
-import { patience, withFacade } from './facade-client.ts';
+import { resumePace, withFacade } from './facade-client.ts';
 import { print, printJson } from './print.ts';
 
 /**
@@ -51,7 +51,7 @@ async function copyInto(
     await copy.copy([], journal);
     const open = () =>
       original.read({ after: place.seq, limit: begin.lastSeq - place.seq, journal });
-    const how = { journal: original, head: begin, open, ...patience };
+    const how = { journal: original, head: begin, open, ...resumePace };
     for await (const page of resumed(place, how)) await copy.copy(page, journal);
     const { firstSeq, lastSeq } = await copy.head();
     await copy.close();

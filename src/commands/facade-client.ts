@@ -23,7 +23,7 @@ export async function withFacade<T>(
 }
 
 /** How a command that reads a list survives a short outage of the facade. */
-export const patience = {
+export const resumePace = {
   pauseMs: 1_000,
   attemptsMax: 5,
   onOutage: ({ message }: MlogError): void => remark(`${message} Resuming.`),

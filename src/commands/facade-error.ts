@@ -3,7 +3,7 @@ import type { HttpClient, HttpReply } from '../http/client/client.ts';
 import { isProblem, problemError } from '../http/client/problem.ts';
 
 /** Returns the error for an address where something other than a facade answers. */
-export function noFacadeError(url: string): MlogError {
+export function notFacadeError(url: string): MlogError {
   return new MlogError('failed_precondition', `The service at ${url} is not a facade.`, {
     hint: 'Set the address of the facade with --url or MLOG_URL.',
   });

@@ -21,8 +21,8 @@ export async function openInput(file = '-'): Promise<Input> {
   const name = file === '-' ? 'stdin' : file;
   try {
     const handle = file === '-' ? undefined : await open(file);
-    const found = handle ? await handle.stat() : fstatSync(0);
-    if (found.isDirectory()) throw new MlogError('usage', `${name} is a folder, not a file.`);
+    const stats = handle ? await handle.stat() : fstatSync(0);
+    if (stats.isDirectory()) throw new MlogError('usage', `${name} is a folder, not a file.`);
     return { name, stream: handle?.createReadStream({ highWaterMark }) ?? process.stdin };
   } catch (error) {
     throw toInputError(error, name);

@@ -14,8 +14,8 @@ export async function verify(options: { readonly json?: boolean }): Promise<void
   if (options.json) {
     await printJson({ path, ...report });
   } else {
-    const found = problems.length === 0 ? 'whole' : 'damaged';
-    const lines = [`${found}: ${messages} messages, ${firstSeq} to ${lastSeq}`, ...problems];
+    const verdict = problems.length === 0 ? 'whole' : 'damaged';
+    const lines = [`${verdict}: ${messages} messages, ${firstSeq} to ${lastSeq}`, ...problems];
     await print(`${lines.map(toVisible).join('\n')}\n`);
   }
   if (problems.length > 0) {

@@ -1,20 +1,20 @@
 import type { AppendResult } from '../journal/journal.ts';
 import type { Message } from '../message.ts';
-import { Reader, sizeOfInside, sizeOfNumber, sizeOfString, Writer } from './protobuf.ts';
+import { Decoder, sizeOfInside, sizeOfNumber, sizeOfString, Encoder } from './protobuf.ts';
 
 // The messages of `logging.proto` for appends. `test/grpc/messages.test.ts` compares them with what
 // protobuf-es makes of the same file.
 
 /** Encodes a LogRequest. */
 export function encodeLogRequest(message: Message): Buffer {
-  const writer = new Writer(sizeOfMessage(message));
+  const writer = new Encoder(sizeOfMessage(message));
   writeMessage(writer, message);
   return writer.bytes;
 }
 
 /** Decodes a LogRequest. A missing field is empty. */
 export function decodeLogRequest(bytes: Buffer): Message {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   let id = '';
   let txt = '';
   for (let field = reader.next(); field > 0; field = reader.next()) {
@@ -29,14 +29,14 @@ function sizeOfMessage({ id, txt }: Message): number {
   return sizeOfString(id) + sizeOfString(txt);
 }
 
-function writeMessage(writer: Writer, { id, txt }: Message): void {
+function writeMessage(writer: Encoder, { id, txt }: Message): void {
   writer.string(1, id);
   writer.string(2, txt);
 }
 
 /** Encodes a LogReply. */
 export function encodeLogReply(status: string): Buffer {
-  const writer = new Writer(sizeOfString(status));
+  const writer = new Encoder(sizeOfString(status));
   writer.string(1, status);
   return writer.bytes;
 }
@@ -57,7 +57,7 @@ export function decodeTexts(bytes: Buffer): string[] {
 }
 
 function decodeStrings(bytes: Buffer): string[] {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   const texts: string[] = [];
   for (let field = reader.next(); field > 0; field = reader.next()) {
     if (field === 1) texts.push(reader.string());
@@ -75,7 +75,7 @@ export interface AppendRequest {
 /** Encodes an AppendRequest. */
 export function encodeAppendRequest({ group, messages }: AppendRequest): Buffer {
   const sizes = messages.map(sizeOfMessage);
-  const writer = new Writer(sizes.reduce(addInside, sizeOfNumber(group)));
+  const writer = new Encoder(sizes.reduce(addInside, sizeOfNumber(group)));
   writer.number(1, group);
   for (const [index, message] of messages.entries()) {
     writer.head(2, sizes[index]!);
@@ -93,7 +93,7 @@ function addInside(sum: number, size: number): number {
  * the messages can be reported under it.
  */
 export function decodeGroup(bytes: Buffer): number {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   for (let field = reader.next(); field > 0; field = reader.next()) {
     if (field === 1) return reader.uint32();
     reader.skip();
@@ -103,7 +103,7 @@ export function decodeGroup(bytes: Buffer): number {
 
 /** Decodes an AppendRequest. */
 export function decodeAppendRequest(bytes: Buffer): AppendRequest {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   const messages: Message[] = [];
   let group = 0;
   for (let field = reader.next(); field > 0; field = reader.next()) {
@@ -136,7 +136,7 @@ export function encodeAppendReply({ group, results, error }: AppendReply): Buffe
   const sizes = results.map(({ seq = 0 }) => 2 + sizeOfNumber(seq));
   const errorSize = error ? sizeOfError(error) : 0;
   const headSize = sizeOfNumber(group) + (error ? sizeOfInside(errorSize) : 0);
-  const writer = new Writer(sizes.reduce(addInside, headSize));
+  const writer = new Encoder(sizes.reduce(addInside, headSize));
   writer.number(1, group);
   for (const [index, { status, seq = 0 }] of results.entries()) {
     writer.head(2, sizes[index]!);
@@ -158,7 +158,7 @@ function sizeOfError({ status, code, message }: AppendError): number {
 
 /** Decodes an AppendReply. Throws for an unknown status. */
 export function decodeAppendReply(bytes: Buffer): AppendReply {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   const results: AppendReply['results'][number][] = [];
   let group = 0;
   let error: AppendError | undefined;
@@ -172,7 +172,7 @@ export function decodeAppendReply(bytes: Buffer): AppendReply {
 }
 
 function decodeResult(bytes: Buffer): AppendReply['results'][number] {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   let status = 0;
   let seq = 0;
   for (let field = reader.next(); field > 0; field = reader.next()) {
@@ -186,7 +186,7 @@ function decodeResult(bytes: Buffer): AppendReply['results'][number] {
 }
 
 function decodeError(bytes: Buffer): AppendError {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   let status = 0;
   let code = '';
   let message = '';

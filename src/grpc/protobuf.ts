@@ -12,7 +12,7 @@ export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as cons
 /**
  * Decodes the fields of one message. Every method throws `invalid_argument` for malformed bytes.
  */
-export class Reader {
+export class Decoder {
   readonly #bytes: Buffer;
   #at = 0;
   #wireType = 0;
@@ -116,7 +116,7 @@ function malformedError(): MlogError {
 }
 
 /** Encodes the fields of one message into bytes of a size that is known in advance. */
-export class Writer {
+export class Encoder {
   readonly bytes: Buffer;
   #at = 0;
 

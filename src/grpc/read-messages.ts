@@ -2,12 +2,12 @@ import type { Head } from '../journal/journal.ts';
 import type { Selection } from '../journal/select.ts';
 import type { Entry } from '../message.ts';
 import {
-  Reader,
+  Decoder,
   sizeOfInside,
   sizeOfNumber,
   sizeOfOptional,
   sizeOfString,
-  Writer,
+  Encoder,
 } from './protobuf.ts';
 
 // The messages of `logging.proto` for reads; see `append-messages.ts`.
@@ -25,7 +25,7 @@ export function encodeReadRequest(request: ReadRequest): Buffer {
   const { after, limit, last, follow, journal = '' } = request;
   const numbers = [after, limit, last];
   const size = numbers.reduce<number>((sum, value) => sum + sizeOfOptional(value), 0);
-  const writer = new Writer(size + (follow ? 2 : 0) + sizeOfString(journal));
+  const writer = new Encoder(size + (follow ? 2 : 0) + sizeOfString(journal));
   for (const [index, value] of numbers.entries()) writer.optional(index + 1, value);
   writer.number(4, follow ? 1 : 0);
   writer.string(5, journal);
@@ -34,7 +34,7 @@ export function encodeReadRequest(request: ReadRequest): Buffer {
 
 /** Decodes a ReadRequest. */
 export function decodeReadRequest(bytes: Buffer): ReadRequest {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   const request: { -readonly [Name in keyof ReadRequest]: ReadRequest[Name] } = {};
   for (let field = reader.next(); field > 0; field = reader.next()) {
     if (field === 1) request.after = reader.number();
@@ -50,7 +50,7 @@ export function decodeReadRequest(bytes: Buffer): ReadRequest {
 /** Encodes a Page. */
 export function encodePage(entries: readonly Entry[]): Buffer {
   const sizes = entries.map(sizeOfEntry);
-  const writer = new Writer(sizes.reduce((sum, size) => sum + sizeOfInside(size), 0));
+  const writer = new Encoder(sizes.reduce((sum, size) => sum + sizeOfInside(size), 0));
   for (const [index, entry] of entries.entries()) {
     writer.head(1, sizes[index]!);
     writeEntry(writer, entry);
@@ -60,7 +60,7 @@ export function encodePage(entries: readonly Entry[]): Buffer {
 
 /** Decodes a Page. */
 export function decodePage(bytes: Buffer): Entry[] {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   const entries: Entry[] = [];
   for (let field = reader.next(); field > 0; field = reader.next()) {
     if (field === 1) entries.push(decodeEntry(reader.bytes()));
@@ -71,7 +71,7 @@ export function decodePage(bytes: Buffer): Entry[] {
 
 /** Encodes an Entry. */
 export function encodeEntry(entry: Entry): Buffer {
-  const writer = new Writer(sizeOfEntry(entry));
+  const writer = new Encoder(sizeOfEntry(entry));
   writeEntry(writer, entry);
   return writer.bytes;
 }
@@ -80,7 +80,7 @@ function sizeOfEntry({ seq, id, txt, at }: Entry): number {
   return sizeOfNumber(seq) + sizeOfString(id) + sizeOfString(txt) + sizeOfString(at);
 }
 
-function writeEntry(writer: Writer, { seq, id, txt, at }: Entry): void {
+function writeEntry(writer: Encoder, { seq, id, txt, at }: Entry): void {
   writer.number(1, seq);
   writer.string(2, id);
   writer.string(3, txt);
@@ -89,7 +89,7 @@ function writeEntry(writer: Writer, { seq, id, txt, at }: Entry): void {
 
 /** Decodes an Entry. */
 export function decodeEntry(bytes: Buffer): Entry {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   let seq = 0;
   let id = '';
   let txt = '';
@@ -106,14 +106,14 @@ export function decodeEntry(bytes: Buffer): Entry {
 
 /** Encodes a GetRequest. */
 export function encodeGetRequest(id: string): Buffer {
-  const writer = new Writer(sizeOfString(id));
+  const writer = new Encoder(sizeOfString(id));
   writer.string(1, id);
   return writer.bytes;
 }
 
 /** Decodes the id of a GetRequest. */
 export function decodeGetRequest(bytes: Buffer): string {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   let id = '';
   for (let field = reader.next(); field > 0; field = reader.next()) {
     if (field === 1) id = reader.string();
@@ -125,7 +125,7 @@ export function decodeGetRequest(bytes: Buffer): string {
 /** Encodes a Head. */
 export function encodeHead({ journal, firstSeq, lastSeq }: Head): Buffer {
   const size = sizeOfNumber(firstSeq) + sizeOfNumber(lastSeq) + sizeOfString(journal);
-  const writer = new Writer(size);
+  const writer = new Encoder(size);
   writer.number(1, firstSeq);
   writer.number(2, lastSeq);
   writer.string(3, journal);
@@ -134,7 +134,7 @@ export function encodeHead({ journal, firstSeq, lastSeq }: Head): Buffer {
 
 /** Decodes a Head. An older service tells no journal. */
 export function decodeHead(bytes: Buffer): Head {
-  const reader = new Reader(bytes);
+  const reader = new Decoder(bytes);
   let journal = '';
   let firstSeq = 0;
   let lastSeq = 0;

@@ -1,6 +1,10 @@
 import { Metadata, status as statuses, type StatusObject } from '@grpc/grpc-js';
 import { MlogError, parseCode, toMlogError, type Code } from '../errors.ts';
-import { nobodyError, silentError, unknownHostError } from '../journal/remote/no-answer.ts';
+import {
+  notListeningError,
+  noReplyError,
+  unknownHostError,
+} from '../journal/remote/remote-errors.ts';
 
 /** The trailers that tell more than a status can. */
 const trailers = { code: 'mlog-code', firstSeq: 'mlog-first-seq' } as const;
@@ -42,9 +46,9 @@ function isOfService({ metadata }: StatusObject): boolean {
  * grpc-js has only a status code; the code of the system is a word in the details.
  */
 function toOwnError({ code, details }: StatusObject, url: string): MlogError | undefined {
-  if (code === statuses.DEADLINE_EXCEEDED) return silentError(url);
+  if (code === statuses.DEADLINE_EXCEEDED) return noReplyError(url);
   if (code !== statuses.UNAVAILABLE) return undefined;
-  if (/\bECONNREFUSED\b/.test(details)) return nobodyError(url);
+  if (/\bECONNREFUSED\b/.test(details)) return notListeningError(url);
   if (details.startsWith('Name resolution failed')) return unknownHostError(url);
   return undefined;
 }

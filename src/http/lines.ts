@@ -24,7 +24,7 @@ export async function* splitLines(
 
 function tooLongLineError(lineMaxLength: number): MlogError {
   return new MlogError('unavailable', `A line of the reply exceeds ${lineMaxLength} characters.`, {
-    isMisfit: true,
+    isUnexpected: true,
   });
 }
 
@@ -90,8 +90,8 @@ function decodeLines(bytes: Buffer, lineMaxBytes: number): (string | undefined)[
   }
   const lines: (string | undefined)[] = [];
   for (let from = 0; from <= bytes.length;) {
-    const found = bytes.indexOf(newline, from);
-    const end = found < 0 ? bytes.length : found;
+    const at = bytes.indexOf(newline, from);
+    const end = at < 0 ? bytes.length : at;
     const line = bytes.subarray(from, Math.min(end, from + lineMaxBytes + 1));
     // The limit may fall within a character.
     if (line.length > lineMaxBytes) lines.push(line.toString('latin1'));

@@ -66,8 +66,8 @@ export class Place {
     const head = await journal.head();
     this.check(head);
     if (this.#entry) {
-      const found = await readOne(journal, this.seq, head.journal);
-      const isSame = !found || isDeepStrictEqual(found, this.#entry);
+      const stored = await readOne(journal, this.seq, head.journal);
+      const isSame = !stored || isDeepStrictEqual(stored, this.#entry);
       this.#sameOrThrow(() => {
         if (!isSame) throw replacedError(this.seq);
       });

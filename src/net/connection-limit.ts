@@ -22,8 +22,8 @@ export function limitToDescriptors(connectionsMax: number, perConnection: 1 | 2)
 function readDescriptorsMax(): number | undefined {
   try {
     const limits = readFileSync('/proc/self/limits', 'latin1');
-    const found = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
-    return found === undefined ? undefined : Number(found);
+    const limit = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+    return limit === undefined ? undefined : Number(limit);
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import { MlogError } from '../../errors.ts';
 import { parseWholeNumber } from '../../quantity.ts';
 
 /** A position as a cursor file holds it. */
-export interface Kept {
+export interface CursorPosition {
   readonly seq: number;
   /** The id of the journal; undefined if unknown, as in a file of an older version. */
   readonly journal: string | undefined;
@@ -12,19 +12,19 @@ export interface Kept {
 /** A file that holds the position of a reader: its `seq` and the id of the journal. */
 export interface Cursor {
   /** What the file held when it was opened; undefined for a new file. */
-  readonly kept: Kept | undefined;
+  readonly kept: CursorPosition | undefined;
   /**
    * Saves a later position in the same journal, which then survives `kill -9`. Throws
    * `failed_precondition` if the file cannot be written, as on a full disk.
    */
-  save(later: Kept): void;
+  save(later: CursorPosition): void;
   close(): void;
 }
 
 /** Opens a cursor file, created if it is missing. Throws `usage` if it cannot be one. */
 export function openCursor(path: string): Cursor {
   let file: number;
-  let kept: Kept | undefined;
+  let kept: CursorPosition | undefined;
   let text = '';
   try {
     closeSync(openSync(path, 'a', 0o600));
@@ -62,7 +62,7 @@ export function openCursor(path: string): Cursor {
   };
 }
 
-function toText({ seq, journal }: Kept): string {
+function toText({ seq, journal }: CursorPosition): string {
   return `${seq}${journal ? ` ${journal}` : ''}\n`;
 }
 
@@ -87,7 +87,7 @@ function unwrittenError(path: string, before: string, error: unknown): MlogError
 
 const journalPattern = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-function parseCursor(text: string, path: string): Kept | undefined {
+function parseCursor(text: string, path: string): CursorPosition | undefined {
   if (text === '') return undefined;
   const [digits = '', journal, ...more] = text.trimEnd().split(' ');
   const seq = parseWholeNumber(digits, 0, Number.MAX_SAFE_INTEGER);

@@ -7,8 +7,8 @@ import { resumed } from '../../journal/resume.ts';
 import { spanOf, type Selection } from '../../journal/select.ts';
 import { toVisible } from '../../observe/visible.ts';
 import type { EntryConsumer } from './printer.ts';
-import { patience } from '../facade-client.ts';
-import { facadeError, noFacadeError } from '../facade-error.ts';
+import { resumePace } from '../facade-client.ts';
+import { facadeError, notFacadeError } from '../facade-error.ts';
 import { print } from '../print.ts';
 
 /** What to list, and from where. */
@@ -51,7 +51,7 @@ export async function listOnce(
     );
   }
   try {
-    const options = { journal, head, open, ...patience, ...(signal && { signal }) };
+    const options = { journal, head, open, ...resumePace, ...(signal && { signal }) };
     for await (const page of resumed(place, options)) {
       if (!(await consumer.take(page, signal))) return;
     }
@@ -93,7 +93,7 @@ async function printTexts(
       hint: 'Nothing of it was printed. Ask for it again.',
     });
   }
-  if (!isTexts(listed)) throw noFacadeError(url);
+  if (!isTexts(listed)) throw notFacadeError(url);
   const texts = toTexts(listed);
   if (!texts || needsEntries) {
     throw new MlogError('unimplemented', `The services behind ${url} list texts but no entries.`, {

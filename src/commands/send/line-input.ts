@@ -6,7 +6,7 @@ import { createId, parseMessage } from '../../message.ts';
 import { openInput, toInputError } from '../input.ts';
 
 /** A line of the input that is a message. */
-export interface Line {
+export interface InputLine {
   /** The number of the line, from 1. */
   readonly line: number;
   readonly id: string;
@@ -22,7 +22,7 @@ export interface LineInputOptions {
   readonly file?: string;
   /** The lines are JSON objects with `txt` and optionally `id`, rather than texts. */
   readonly ndjson?: boolean;
-  /** Line N gets this id followed by `-N`, so that a rerun stores nothing twice. */
+  /** InputLine N gets this id followed by `-N`, so that a rerun stores nothing twice. */
   readonly id?: string;
 }
 
@@ -45,10 +45,10 @@ export const inputMaxBytes = 64 * 1024 * 1024;
 export async function* readLines(
   { file, ndjson, id: prefix }: LineInputOptions,
   { refuse, stopping }: LineInputEvents,
-): AsyncGenerator<Line[]> {
+): AsyncGenerator<InputLine[]> {
   let line = 0;
 
-  function parse(text: string | undefined): Line {
+  function parse(text: string | undefined): InputLine {
     if (text === undefined) throw new MlogError('invalid_argument', 'It is not valid UTF-8.');
     // Such a line is truncated, so it is not the text.
     if (text.length > inputMaxBytes) throw new MlogError('too_large', 'It is too long.');
@@ -64,7 +64,7 @@ export async function* readLines(
     for await (const texts of splitBytes(readChunks(stream, stopping), {
       lineMaxBytes: inputMaxBytes,
     })) {
-      const group: Line[] = [];
+      const group: InputLine[] = [];
       for (const given of texts) {
         line += 1;
         const text = given?.endsWith('\r') ? given.slice(0, -1) : given;

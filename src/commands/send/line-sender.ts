@@ -4,17 +4,17 @@ import { readFailure, type HttpClient } from '../../http/client/client.ts';
 import { mediaTypes } from '../../http/formats.ts';
 import { splitLines } from '../../http/lines.ts';
 import { orderHeader } from '../../http/order.ts';
-import { isNobodyError } from '../../journal/remote/no-answer.ts';
+import { isNotListeningError } from '../../journal/remote/remote-errors.ts';
 import { createNotice } from '../../journal/notice.ts';
 import type { RetryOptions } from '../../journal/wrap/retry.ts';
-import { facadeError, noFacadeError } from '../facade-error.ts';
+import { facadeError, notFacadeError } from '../facade-error.ts';
 import { outcomes, parseAnswer, type Answer, type Outcome } from './answer.ts';
-import type { Line } from './line-input.ts';
+import type { InputLine } from './line-input.ts';
 import { remark } from '../print.ts';
 import { requestMaxBytes, RequestSize } from './request-size.ts';
 
 /** Hears the outcome of a line. */
-export type Tell = (outcome: Outcome, fact: object) => Promise<unknown> | undefined;
+export type OnOutcome = (outcome: Outcome, fact: object) => Promise<unknown> | undefined;
 
 /** How much is read ahead while a request is in flight. */
 const aheadMaxBytes = requestMaxBytes;
@@ -32,21 +32,21 @@ const never = new AbortController().signal;
  */
 export class LineSender {
   readonly #client: HttpClient;
-  readonly #groups: AsyncIterable<Line[]>;
-  readonly #tell: Tell;
+  readonly #groups: AsyncIterable<InputLine[]>;
+  readonly #tell: OnOutcome;
   readonly #retrying: RetryOptions;
   readonly #news = createNotice();
   readonly #room = createNotice();
   readonly #size = new RequestSize();
-  #waiting: Line[] = [];
+  #waiting: InputLine[] = [];
   #waitingBytes = 0;
   #isEnded = false;
   #untold: unknown;
 
   constructor(
     client: HttpClient,
-    groups: AsyncIterable<Line[]>,
-    { tell, ...retrying }: RetryOptions & { readonly tell: Tell },
+    groups: AsyncIterable<InputLine[]>,
+    { tell, ...retrying }: RetryOptions & { readonly tell: OnOutcome },
   ) {
     this.#client = client;
     this.#groups = groups;
@@ -85,7 +85,7 @@ export class LineSender {
   }
 
   /** Waits for lines and returns as many as fit into one request; none at the end of the input. */
-  async #next(): Promise<readonly Line[]> {
+  async #next(): Promise<readonly InputLine[]> {
     while (this.#waiting.length === 0 && !this.#isEnded) {
       await this.#news.wait(this.#news.count, never);
     }
@@ -97,7 +97,7 @@ export class LineSender {
   }
 
   /** Sends lines until the outcome of each is known, or the attempts are used up. */
-  async #settle(lines: readonly Line[]): Promise<void> {
+  async #settle(lines: readonly InputLine[]): Promise<void> {
     const { attemptsMax, retryDelayMs } = this.#retrying;
     let left = lines;
     let mayBeStored = false;
@@ -116,11 +116,11 @@ export class LineSender {
         continue;
       }
       failures = unsettled.length < part.length ? 1 : failures + 1;
-      mayBeStored ||= !isNobodyError(error) && !isRefusal(error);
+      mayBeStored ||= !isNotListeningError(error) && !isRefusal(error);
       if (!error.retryable || failures >= attemptsMax) {
         throw mayBeStored ? await this.#giveUp(left, error) : notStoredError(left, error);
       }
-      const hint = failures === 1 && isNobodyError(error) ? ` ${error.hint}` : '';
+      const hint = failures === 1 && isNotListeningError(error) ? ` ${error.hint}` : '';
       remark(`${error.message}${hint} Sending again.`);
     }
   }
@@ -130,10 +130,10 @@ export class LineSender {
    * line, that line is refused.
    */
   async #makeSmaller(
-    left: readonly Line[],
-    part: readonly Line[],
+    left: readonly InputLine[],
+    part: readonly InputLine[],
     error: MlogError,
-  ): Promise<readonly Line[]> {
+  ): Promise<readonly InputLine[]> {
     if (part.length > 1) {
       this.#size.noteTooLarge(part);
       return left;
@@ -143,7 +143,7 @@ export class LineSender {
     return left.slice(1);
   }
 
-  async #giveUp(lines: readonly Line[], error: MlogError): Promise<MlogError> {
+  async #giveUp(lines: readonly InputLine[], error: MlogError): Promise<MlogError> {
     for (const { line, id } of lines) await this.#tell('unknown', { line, id, status: 'unknown' });
     const [first, last] = [lines[0]!.line, lines.at(-1)!.line];
     const which =
@@ -159,9 +159,9 @@ export class LineSender {
 
   /** Sends lines in one request. Returns those without an outcome, and the reason. */
   async #sendOnce(
-    lines: readonly Line[],
-  ): Promise<{ unsettled: readonly Line[]; error?: MlogError }> {
-    const unknown: Line[] = [];
+    lines: readonly InputLine[],
+  ): Promise<{ unsettled: readonly InputLine[]; error?: MlogError }> {
+    const unknown: InputLine[] = [];
     let answered = 0;
     try {
       const stream = await this.#client.stream({
@@ -173,7 +173,7 @@ export class LineSender {
       if (stream.status !== 200) throw await facadeError(await readFailure(stream), this.#client);
       if (!stream.header('content-type').startsWith(mediaTypes.ndjson)) {
         stream.cancel();
-        throw noFacadeError(this.#client.url);
+        throw notFacadeError(this.#client.url);
       }
       for await (const texts of splitLines(stream.chunks, answerMaxLength)) {
         const answers = texts.map(parseAnswer);
@@ -209,13 +209,16 @@ export class LineSender {
   }
 
   /** Accepts answers only if each is well-formed and belongs to a line that was sent. */
-  #check(answers: readonly Partial<Answer>[], lines: readonly Line[]): asserts answers is Answer[] {
+  #check(
+    answers: readonly Partial<Answer>[],
+    lines: readonly InputLine[],
+  ): asserts answers is Answer[] {
     const fits = answers.every(
       ({ status, id }, index) =>
         outcomes.includes(status!) && (id === undefined || id === lines[index]?.id),
     );
     if (fits && answers.length === lines.length) return;
-    throw noFacadeError(this.#client.url);
+    throw notFacadeError(this.#client.url);
   }
 }
 
@@ -224,7 +227,7 @@ function isRefusal({ httpStatus, retryable }: MlogError): boolean {
   return httpStatus >= 400 && httpStatus < 500 && !retryable;
 }
 
-function notStoredError([first]: readonly Line[], error: MlogError): MlogError {
+function notStoredError([first]: readonly InputLine[], error: MlogError): MlogError {
   const { code, message, hint, cause } = error;
   const what = `Line ${first!.line} and those after it were not stored.`;
   return new MlogError(code, `${message} ${what}`, { hint, cause });

@@ -3,11 +3,11 @@ import { readSettings, type SettingsOf } from '../../config.ts';
 import { MlogError, toMlogError } from '../../errors.ts';
 import { mediaTypes } from '../../http/formats.ts';
 import { createLoneClient, type LoneClient } from '../../http/client/lone.ts';
-import { isNobodyError } from '../../journal/remote/no-answer.ts';
+import { isNotListeningError } from '../../journal/remote/remote-errors.ts';
 import { retry } from '../../journal/wrap/retry.ts';
 import { createId, parseMessage, type Message } from '../../message.ts';
 import { toVisible } from '../../observe/visible.ts';
-import { facadeError, noFacadeError } from '../facade-error.ts';
+import { facadeError, notFacadeError } from '../facade-error.ts';
 import { openInput, toInputError } from '../input.ts';
 import { inputMaxBytes } from './line-input.ts';
 import type { Outcome } from './answer.ts';
@@ -71,11 +71,11 @@ async function deliver(message: Message, settings: SettingsOf<'send'>): Promise<
       attemptsMax,
       retryDelayMs,
       onFailedAttempt(error, attempt) {
-        mayBeStored ||= !isNobodyError(error) && error.code !== 'storage_full';
+        mayBeStored ||= !isNotListeningError(error) && error.code !== 'storage_full';
         if (!error.retryable || attempt >= attemptsMax) return;
         // Shown with the first attempt, so that a user who forgot to start the service need not
         // wait.
-        const hint = attempt === 1 && isNobodyError(error) ? ` ${error.hint}` : '';
+        const hint = attempt === 1 && isNotListeningError(error) ? ` ${error.hint}` : '';
         remark(`Attempt ${attempt} of ${attemptsMax} failed: ${error.message}${hint}`);
       },
     });
@@ -144,5 +144,5 @@ function idOf(text: string, url: string): string {
   } catch {
     // Not JSON, so it was no facade that answered.
   }
-  throw noFacadeError(url);
+  throw notFacadeError(url);
 }

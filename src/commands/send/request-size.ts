@@ -1,4 +1,4 @@
-import type { Line } from './line-input.ts';
+import type { InputLine } from './line-input.ts';
 
 /** By default, nginx refuses a body larger than 1 MiB. */
 const firstMaxBytes = 1_000_000;
@@ -20,7 +20,7 @@ export class RequestSize {
   #limitBytes = requestMaxBytes;
 
   /** Returns as many of the first lines as fit into one request, and at least one. */
-  take(lines: readonly Line[]): readonly Line[] {
+  take(lines: readonly InputLine[]): readonly InputLine[] {
     let bytes = 0;
     let count = 0;
     while (count < lines.length) {
@@ -32,17 +32,17 @@ export class RequestSize {
   }
 
   /** Notes how long a request took. */
-  noteAnswered(lines: readonly Line[], tookMs: number): void {
+  noteAnswered(lines: readonly InputLine[], tookMs: number): void {
     if (tookMs >= quickMs || 2 * bytesOf(lines) < this.#maxBytes) return;
     this.#maxBytes = Math.min(2 * this.#maxBytes, this.#limitBytes);
   }
 
   /** Notes that a request was refused for its size. */
-  noteTooLarge(lines: readonly Line[]): void {
+  noteTooLarge(lines: readonly InputLine[]): void {
     this.#maxBytes = this.#limitBytes = Math.ceil(bytesOf(lines) / 2);
   }
 }
 
-function bytesOf(lines: readonly Line[]): number {
+function bytesOf(lines: readonly InputLine[]): number {
   return lines.reduce((sum, { bytes }) => sum + bytes, 0);
 }

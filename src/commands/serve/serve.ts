@@ -16,7 +16,7 @@ import { startLogging } from '../../roles/logging/start.ts';
 import { notImplementedText } from '../../roles/messages/service.ts';
 import { openReplica, startMessages } from '../../roles/messages/start.ts';
 import type { Role } from '../../setting.ts';
-import { keepsWorkers, serveWorkers, workerPid } from './workers.ts';
+import { isWorkersPrimary, serveWorkers, workerProcessId } from './workers.ts';
 
 /** What a role gets besides its settings. */
 interface Context {
@@ -29,7 +29,7 @@ interface Context {
 }
 
 /** The part of the shutdown time that is left to answer messages without an outcome. */
-const lastWordsMs = 1_000;
+const finalRepliesMs = 1_000;
 
 /** Runs one service, or all three if none is named, until a signal stops it. */
 export async function serve(role: Role | undefined, flags: Flags): Promise<void> {
@@ -40,10 +40,10 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
   const connectionsMax = limitToDescriptors(settings.connectionsMax, role === 'facade' ? 2 : 1);
   if (role === 'messages') checkStore(flags);
   if (settings.stopOn === 'parent') stopWithParent();
-  if (role === 'facade' && keepsWorkers(readSettings(role, flags).workers)) {
+  if (role === 'facade' && isWorkersPrimary(readSettings(role, flags).workers)) {
     return await serveWorkers(flags);
   }
-  const logger = createLogger({ level: settings.logLevel, pid: workerPid() });
+  const logger = createLogger({ level: settings.logLevel, pid: workerProcessId() });
   let onFatal!: (error: MlogError) => void;
   const failed = new Promise<never>((_, reject) => {
     onFatal = ({ message, hint }) =>
@@ -63,7 +63,7 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
     return {
       close() {
         // Requests that still wait for another service are then answered with an unknown outcome.
-        setTimeout(() => stopping.abort(), shutdownTimeoutMs - lastWordsMs).unref();
+        setTimeout(() => stopping.abort(), shutdownTimeoutMs - finalRepliesMs).unref();
         return started.close();
       },
     };

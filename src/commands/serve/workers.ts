@@ -10,12 +10,12 @@ import { createLogger } from '../../observe/logger.ts';
 const restartDelayMs = 1_000;
 
 /** Says whether this process starts workers, rather than being one or needing none. */
-export function keepsWorkers(workers: number): boolean {
+export function isWorkersPrimary(workers: number): boolean {
   return workers > 1 && cluster.isPrimary;
 }
 
 /** Returns the process id of a worker, for its diagnostics; undefined for any other process. */
-export function workerPid(): number | undefined {
+export function workerProcessId(): number | undefined {
   return cluster.isWorker ? process.pid : undefined;
 }
 

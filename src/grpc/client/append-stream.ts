@@ -1,7 +1,7 @@
 import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
 import { asOutage, asUnsent, MlogError, parseCode, toMlogError } from '../../errors.ts';
 import type { AppendResult } from '../../journal/journal.ts';
-import { silentError, strangeError } from '../../journal/remote/no-answer.ts';
+import { noReplyError, unexpectedReplyError } from '../../journal/remote/remote-errors.ts';
 import type { Message } from '../../message.ts';
 import { decodeAppendReply, encodeAppendRequest, type AppendReply } from '../append-messages.ts';
 import { readReply, type GrpcClient } from './client.ts';
@@ -149,10 +149,10 @@ class AppendStream {
       const waiting = this.#waiting.get(reply.group);
       // A reply may arrive after its group was given up.
       if (!waiting && this.#isRetired && reply.group <= this.#lastGroup) return;
-      if (!waiting || !isWhole(reply, waiting.messages.length)) throw strangeError(url);
+      if (!waiting || !isWhole(reply, waiting.messages.length)) throw unexpectedReplyError(url);
       this.#waiting.delete(reply.group);
       settle(waiting, reply, url);
-      if (this.#isRetired && this.#waiting.size === 0) this.#end(silentError(url));
+      if (this.#isRetired && this.#waiting.size === 0) this.#end(noReplyError(url));
     } catch (error) {
       this.#end(toMlogError(error));
     }
@@ -163,8 +163,8 @@ class AppendStream {
     const { reject } = this.#waiting.get(group)!;
     this.#waiting.delete(group);
     this.#isRetired = true;
-    reject(this.#errorOf(group, silentError(this.#client.url)));
-    if (this.#waiting.size === 0) this.#end(silentError(this.#client.url));
+    reject(this.#errorOf(group, noReplyError(this.#client.url)));
+    if (this.#waiting.size === 0) this.#end(noReplyError(this.#client.url));
   }
 
   #end(error: MlogError): void {
@@ -203,8 +203,8 @@ function settle(waiting: Waiting, { results, error }: AppendReply, url: string):
 function endError(status: StatusObject, url: string): MlogError {
   const error = statusError(status, url);
   if (error.retryable) return error;
-  const isMisfit = error.code === 'unimplemented';
-  return new MlogError('unavailable', error.message, { isMisfit, cause: error });
+  const isUnexpected = error.code === 'unimplemented';
+  return new MlogError('unavailable', error.message, { isUnexpected, cause: error });
 }
 
 function unreadError(url: string): MlogError {

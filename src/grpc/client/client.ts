@@ -6,7 +6,7 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import type { Address } from '../../address.ts';
-import { silentError, strangeError } from '../../journal/remote/no-answer.ts';
+import { noReplyError, unexpectedReplyError } from '../../journal/remote/remote-errors.ts';
 import type { Reach } from '../../net/reach.ts';
 import { statusError } from '../status.ts';
 
@@ -76,7 +76,7 @@ export function openGrpcClient(
         // A deadline of grpc-js is a time of day, which changes with the clock. The timer starts
         // only now, because a closed client throws above.
         const timer = setTimeout(() => {
-          reject(silentError(url));
+          reject(noReplyError(url));
           call.cancel();
         }, timeoutMs);
       }),
@@ -124,6 +124,6 @@ export function readReply<T>(decode: (bytes: Buffer) => T, bytes: Buffer, url: s
   try {
     return decode(bytes);
   } catch (error) {
-    throw strangeError(url, error);
+    throw unexpectedReplyError(url, error);
   }
 }

@@ -2,7 +2,7 @@ import type { Address } from '../../address.ts';
 import { toMlogError } from '../../errors.ts';
 import { createGate } from '../../journal/gate.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { createFoundJournal } from '../../journal/remote/found.ts';
+import { createDetectedJournal } from '../../journal/remote/detected.ts';
 import type { RemoteLogging } from '../../journal/remote/logging.ts';
 import { listTexts, oneText } from '../../journal/texts.ts';
 import type { Reach } from '../../net/reach.ts';
@@ -19,7 +19,7 @@ export function openGrpcLogging(address: Address<'grpc'>, reach: Reach): RemoteL
   const client = openGrpcClient(address, reach);
   const dialects = { mlog: createStreamJournal(client), reference: createCallJournal(client) };
 
-  async function find(forget: () => void): Promise<Journal> {
+  async function detect(forget: () => void): Promise<Journal> {
     try {
       await dialects.mlog.head();
       return dialects.mlog;
@@ -33,7 +33,7 @@ export function openGrpcLogging(address: Address<'grpc'>, reach: Reach): RemoteL
   }
 
   const gate = createGate();
-  const journal = createFoundJournal(find, () => dialects.mlog.close(), gate);
+  const journal = createDetectedJournal(detect, () => dialects.mlog.close(), gate);
   return {
     journal,
     async list() {

@@ -1,6 +1,6 @@
 import { toMlogError } from '../../errors.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
-import { noLoggingError, strangeError } from '../../journal/remote/no-answer.ts';
+import { notLoggingError, unexpectedReplyError } from '../../journal/remote/remote-errors.ts';
 import { createReferenceJournal } from '../../journal/remote/reference.ts';
 import type { Message } from '../../message.ts';
 import { decodeLogReply, decodeTexts, encodeLogRequest } from '../append-messages.ts';
@@ -29,10 +29,10 @@ export function createCallJournal(client: GrpcClient): GrpcJournal {
     } catch (error) {
       const { code, message: said } = toMlogError(error);
       if (code === 'conflict') return { id, status: 'conflict' };
-      if (code === 'unimplemented') throw noLoggingError(said, error);
+      if (code === 'unimplemented') throw notLoggingError(said, error);
       throw error;
     }
-    throw strangeError(client.url);
+    throw unexpectedReplyError(client.url);
   }
 
   const close = () => Promise.resolve(client.close());

@@ -1,6 +1,6 @@
 import { toMlogError } from '../../errors.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { strangeError } from '../../journal/remote/no-answer.ts';
+import { unexpectedReplyError } from '../../journal/remote/remote-errors.ts';
 import type { Entry } from '../../message.ts';
 import { createAppender } from './append-stream.ts';
 import { readReply, type GrpcClient } from './client.ts';
@@ -28,7 +28,7 @@ export function createStreamJournal(client: GrpcClient): Journal {
     const messages = client.read('/LoggingService/Read', encodeReadRequest(request), signal);
     for await (const bytes of messages) {
       const entries = readReply(decodePage, bytes, client.url);
-      if (entries.length === 0 || !entries.every(isEntry)) throw strangeError(client.url);
+      if (entries.length === 0 || !entries.every(isEntry)) throw unexpectedReplyError(client.url);
       yield entries;
     }
   }
@@ -44,7 +44,7 @@ export function createStreamJournal(client: GrpcClient): Journal {
       try {
         const bytes = await client.call('/LoggingService/Get', encodeGetRequest(id));
         const entry = readReply(decodeEntry, bytes, client.url);
-        if (!isEntry(entry)) throw strangeError(client.url);
+        if (!isEntry(entry)) throw unexpectedReplyError(client.url);
         return entry;
       } catch (error) {
         if (toMlogError(error).code === 'not_found') return undefined;

@@ -16,7 +16,7 @@ export interface CallSignals {
 }
 
 /** The bounds on the reader of a stream. */
-export interface ReaderLimits {
+export interface StreamLimits {
   /** A reader that takes nothing for this long is disconnected. */
   readonly readerStallMs: number;
 }
@@ -43,7 +43,7 @@ export function writeMessage(
   call: StreamCall,
   bytes: Buffer,
   gone: AbortSignal,
-  { readerStallMs }: ReaderLimits,
+  { readerStallMs }: StreamLimits,
 ): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => cut(call), readerStallMs + bytes.length / slowestBytesPerMs);

@@ -1,5 +1,5 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { stoppingError, writeMessage, type Answer, type ReaderLimits } from './call.ts';
+import { stoppingError, writeMessage, type Answer, type StreamLimits } from './call.ts';
 import { noteTaken } from './open-calls.ts';
 
 /** The messages of one call in flight. Nothing more is read until one of them is answered. */
@@ -14,7 +14,7 @@ export function answerEach(
   call: ServerDuplexStream<Buffer, Buffer>,
   answer: Answer,
   stopping: AbortSignal,
-  limits: ReaderLimits,
+  limits: StreamLimits,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const gone = new AbortController();

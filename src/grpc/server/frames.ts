@@ -8,7 +8,7 @@ const headBytes = 5;
 export type OnMessage = (bytes: number, isCompressed: boolean) => void;
 
 /** Tracks the messages of a call through the pieces in which they arrive, without keeping any. */
-export class FrameReader {
+export class FrameTracker {
   /** How much of an incomplete message has arrived. */
   partialBytes = 0;
   /** The largest size that a message has announced. */

@@ -1,5 +1,5 @@
 import { MlogError } from '../../errors.ts';
-import { FrameReader } from './frames.ts';
+import { FrameTracker } from './frames.ts';
 
 /** What all calls of a server, and those of one connection, may hold of what they have sent. */
 export interface ReceiveLimits {
@@ -50,7 +50,7 @@ export class ReceivedMessages {
   readonly #limit: ReceiveLimit;
   readonly #connection: object;
   readonly #messageMaxBytes: number;
-  readonly #frames = new FrameReader();
+  readonly #frames = new FrameTracker();
   /** The sizes of the complete messages, in order. */
   readonly #waiting: number[] = [];
   #waitingBytes = 0;

@@ -2,10 +2,10 @@ import request from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { originOf, type HttpAddress } from '../../address.ts';
 import { asUnsent, MlogError } from '../../errors.ts';
-import { silentError } from '../../journal/remote/no-answer.ts';
+import { noReplyError } from '../../journal/remote/remote-errors.ts';
 import type { TextStream } from '../../journal/texts.ts';
 import type { Reach } from '../../net/reach.ts';
-import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
+import { replyMaxBytes, toClientError, tooLongError } from './transport-error.ts';
 
 /** One request. */
 export interface HttpRequestOptions {
@@ -88,7 +88,7 @@ export function openHttpClient(address: HttpAddress, { timeoutMs }: Reach): Http
           signal: closing.signal,
         });
         const chunks = decode(reply.body, url);
-        return { ...toHead(reply, askedUrl(path)), chunks, cancel: () => cancel(reply.body) };
+        return { ...headOf(reply, askedUrl(path)), chunks, cancel: () => cancel(reply.body) };
       } catch (error) {
         throw toClientError(error, url);
       }
@@ -102,7 +102,7 @@ export function openHttpClient(address: HttpAddress, { timeoutMs }: Reach): Http
 
 type Response = Awaited<ReturnType<typeof request>>;
 
-function toHead(
+function headOf(
   { statusCode, headers }: Pick<Response, 'statusCode' | 'headers'>,
   url: string,
 ): Omit<HttpReply, 'text'> {
@@ -145,19 +145,19 @@ class Exchange {
     this.#reject = reject;
     this.#timer = setTimeout(() => {
       this.#isLate = true;
-      this.#fail(silentError(url));
-      this.#controller?.abort(silentError(url));
+      this.#fail(noReplyError(url));
+      this.#controller?.abort(noReplyError(url));
     }, timeoutMs);
   }
 
   onRequestStart(controller: Controller): void {
     this.#controller = controller;
     // The request waited for a connection until its time was over.
-    if (this.#isLate) controller.abort(silentError(this.#url));
+    if (this.#isLate) controller.abort(noReplyError(this.#url));
   }
 
   onResponseStart(_: Controller, statusCode: number, headers: Response['headers']): void {
-    if (statusCode >= 200) this.#head = toHead({ statusCode, headers }, this.#asked);
+    if (statusCode >= 200) this.#head = headOf({ statusCode, headers }, this.#asked);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {

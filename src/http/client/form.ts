@@ -1,6 +1,6 @@
 import { MlogError } from '../../errors.ts';
 import type { AppendResult, Journal } from '../../journal/journal.ts';
-import { noLoggingError, strangeError } from '../../journal/remote/no-answer.ts';
+import { notLoggingError, unexpectedReplyError } from '../../journal/remote/remote-errors.ts';
 import { createReferenceJournal } from '../../journal/remote/reference.ts';
 import type { Message } from '../../message.ts';
 import type { HttpClient, HttpReply } from './client.ts';
@@ -22,7 +22,7 @@ export function createFormJournal(client: HttpClient): Journal {
     });
     if (reply.header('mlog-role') !== '') {
       throw new MlogError('unavailable', `The service at ${client.url} is mlog now.`, {
-        isMisfit: true,
+        isUnexpected: true,
       });
     }
     if (reply.status === 201 && says(reply, 'Message logged')) return { id, status: 'logged' };
@@ -47,8 +47,8 @@ function toReferenceReplyError(reply: HttpReply): MlogError {
   const isPlain = status >= 500 || status === 429 || refusals.has(status);
   if (isPlain || isRedirect(reply)) return statusError(reply);
   if (delays.has(status)) return new MlogError('overloaded', statusError(reply).message);
-  if (status < 400) return strangeError(url);
-  return noLoggingError(`The service at ${url} answered ${status}.`);
+  if (status < 400) return unexpectedReplyError(url);
+  return notLoggingError(`The service at ${url} answered ${status}.`);
 }
 
 /** Any web server may answer 200. Only the words of the reference confirm a message. */

@@ -1,8 +1,8 @@
 import type { HttpAddress } from '../../address.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { createFoundJournal } from '../../journal/remote/found.ts';
+import { createDetectedJournal } from '../../journal/remote/detected.ts';
 import type { RemoteLogging } from '../../journal/remote/logging.ts';
-import { noLoggingError } from '../../journal/remote/no-answer.ts';
+import { notLoggingError } from '../../journal/remote/remote-errors.ts';
 import type { Reach } from '../../net/reach.ts';
 import { openHttpClient, type HttpClient } from './client.ts';
 import { createFormJournal } from './form.ts';
@@ -30,21 +30,21 @@ function createHttpJournal(client: HttpClient): Journal {
     reference: createFormJournal(client),
   };
 
-  async function find(): Promise<Journal> {
+  async function detect(): Promise<Journal> {
     const reply = await client.exchange({ method: 'GET', path: '/livez' });
     // A failing service does not tell which one it is.
     if (reply.status >= 500 || isRedirect(reply)) throw statusError(reply);
     const role = reply.header('mlog-role');
     if (role !== '' && role !== 'logging') {
-      throw noLoggingError(`At ${client.url} is a ${role} service, not logging.`);
+      throw notLoggingError(`At ${client.url} is a ${role} service, not logging.`);
     }
     if (role) return dialects.mlog;
     const list = await client.exchange({ method: 'HEAD', path: '/logging' });
     if (list.status === 404) {
-      throw noLoggingError(`The service at ${list.url} answered 404.`);
+      throw notLoggingError(`The service at ${list.url} answered 404.`);
     }
     return dialects.reference;
   }
 
-  return createFoundJournal(find, () => client.close());
+  return createDetectedJournal(detect, () => client.close());
 }

@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { HttpAddress } from '../../address.ts';
-import { silentError } from '../../journal/remote/no-answer.ts';
-import { replyMaxBytes, toClientError, tooLongError } from './client-error.ts';
+import { noReplyError } from '../../journal/remote/remote-errors.ts';
+import { replyMaxBytes, toClientError, tooLongError } from './transport-error.ts';
 import type { Reach } from '../../net/reach.ts';
 import type { HttpClient, HttpReply } from './client.ts';
 
@@ -22,7 +22,7 @@ export function createLoneClient(
       const { request } =
         scheme === 'https' ? await import('node:https') : await import('node:http');
       const sent = request(url + path, { method, headers, agent: false });
-      const late = setTimeout(() => sent.destroy(silentError(url)), timeoutMs);
+      const late = setTimeout(() => sent.destroy(noReplyError(url)), timeoutMs);
       try {
         const reply = readReply(sent, url + path);
         sent.end(body);

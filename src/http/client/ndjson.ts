@@ -1,6 +1,6 @@
 import { asOutage, type MlogError } from '../../errors.ts';
 import type { AppendResult, FollowRange, Head, Journal, ReadRange } from '../../journal/journal.ts';
-import { strangeError } from '../../journal/remote/no-answer.ts';
+import { unexpectedReplyError } from '../../journal/remote/remote-errors.ts';
 import { spanOf, type Selected, type Selection } from '../../journal/select.ts';
 import { wholePages } from '../../journal/whole.ts';
 import type { Entry, Message } from '../../message.ts';
@@ -81,10 +81,10 @@ export function toQuery(selection: Selection): string {
 
 /** Reads the list of a selection from a reply that has begun: its head, then its entries. */
 export function entriesOf(stream: HttpStream, selection: Selection, url: string): Selected {
-  const head = toHead(stream);
+  const head = parseHead(stream);
   if (!hasSeqs(head)) {
     stream.cancel();
-    throw strangeError(url);
+    throw unexpectedReplyError(url);
   }
   return { head, pages: wholePages(parsePages(stream, url), spanOf(head, selection)) };
 }
@@ -141,7 +141,7 @@ async function readHead(client: HttpClient, path: string): Promise<Head> {
     const asked = path + toQuery({ limit: 0 });
     reply = await client.exchange({ method: 'GET', path: asked, headers });
   }
-  const head = toHead(reply);
+  const head = parseHead(reply);
   if (reply.status !== 200 || !hasSeqs(head)) throw toMlogReplyError(reply);
   return head;
 }
@@ -151,7 +151,7 @@ function hasSeqs({ firstSeq, lastSeq }: Head): boolean {
 }
 
 /** Reads the range of a journal from the head of a list; NaN for what is missing. */
-function toHead({ header }: Pick<HttpReply, 'header'>): Head {
+function parseHead({ header }: Pick<HttpReply, 'header'>): Head {
   return {
     journal: header('mlog-journal'),
     firstSeq: Number.parseInt(header('mlog-first-seq'), 10),
@@ -171,18 +171,18 @@ function toMlogReplyError(reply: HttpReply): MlogError {
   if (isProblem(reply)) return problemError(reply);
   // A proxy in front of a service that is away does not tell which service it is.
   if (reply.status >= 500 || isRedirect(reply)) return statusError(reply);
-  return strangeError(reply.url, `It answered ${reply.status}.`);
+  return unexpectedReplyError(reply.url, `It answered ${reply.status}.`);
 }
 
 /** Accepts a reply only if it has a result for each message, in order. */
 function parseResults(reply: HttpReply, messages: readonly Message[], url: string): AppendResult[] {
   const lines = reply.text.split('\n');
-  if (lines.pop() !== '' || lines.length !== messages.length) throw strangeError(url);
+  if (lines.pop() !== '' || lines.length !== messages.length) throw unexpectedReplyError(url);
   return lines.map((line, index) => {
     const { id, status, seq }: Partial<AppendResult> =
       parsePlainResult(line) ?? parseLine(line, url);
     const isKnown = status === 'logged' || status === 'duplicate' || status === 'conflict';
-    if (!isKnown || !isSeq(seq) || id !== messages[index]?.id) throw strangeError(url);
+    if (!isKnown || !isSeq(seq) || id !== messages[index]?.id) throw unexpectedReplyError(url);
     return { id: messages[index]!.id, status, seq };
   });
 }
@@ -203,7 +203,7 @@ export function parsePlainResult(line: string): AppendResult | undefined {
 function parseEntry(line: string, url: string): Entry {
   const { seq, id, txt, at } = parseLine(line, url) as Partial<Entry>;
   const areTexts = typeof id === 'string' && typeof txt === 'string' && typeof at === 'string';
-  if (!isSeq(seq) || !areTexts) throw strangeError(url);
+  if (!isSeq(seq) || !areTexts) throw unexpectedReplyError(url);
   return { seq, id, txt, at };
 }
 
@@ -216,8 +216,8 @@ function parseLine(line: string, url: string): object {
   try {
     value = JSON.parse(line);
   } catch (error) {
-    throw strangeError(url, error);
+    throw unexpectedReplyError(url, error);
   }
-  if (typeof value !== 'object' || value === null) throw strangeError(url);
+  if (typeof value !== 'object' || value === null) throw unexpectedReplyError(url);
   return value;
 }

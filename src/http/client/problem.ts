@@ -46,7 +46,7 @@ export function statusError(reply: FailedReply, url = reply.url, detail?: string
     return new MlogError(
       'unavailable',
       `${answered}, a redirect to ${location}; redirects are not followed.`,
-      { hint: 'Give the address that it redirects to.', isMisfit: true },
+      { hint: 'Give the address that it redirects to.', isUnexpected: true },
     );
   }
   return new MlogError(

@@ -56,7 +56,7 @@ export interface ServerOptions {
   readonly limits: ServerLimits;
   readonly logger: Logger;
   /** Errors that are in the diagnostics already when a handler throws them. */
-  readonly toldCodes?: readonly Code[];
+  readonly reportedCodes?: readonly Code[];
 }
 
 /** A server that listens. */
@@ -68,7 +68,7 @@ export interface Server {
 
 /** Starts an HTTP server. Throws `failed_precondition` if the address cannot be used. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { host, port, limits, logger, toldCodes = [] } = options;
+  const { host, port, limits, logger, reportedCodes = [] } = options;
   const routes = new Map(Object.entries(options.routes));
   const tellsRequests = logger.isLevelEnabled('debug');
   const stop = new AbortController();
@@ -137,7 +137,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     // A bug in mlog is logged with its stack, a client's fault with its reason. That all
     // connections are taken was logged when it happened.
     if (code === 'internal') logger.error({ ...facts, err: cause }, 'Request failed');
-    else if (thrown === fullError || toldCodes.includes(code))
+    else if (thrown === fullError || reportedCodes.includes(code))
       logger.debug({ ...facts, reason: message }, 'Request failed');
     else logger.warn({ ...facts, reason: message }, 'Request failed');
     if (response.headersSent) {

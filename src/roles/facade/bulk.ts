@@ -15,7 +15,7 @@ export interface BulkLimits {
 }
 
 /** A line to send, or the answer to a refused one. */
-type Line = { readonly line: number } & (
+type BulkLine = { readonly line: number } & (
   { readonly message: Message } | { readonly answer: string }
 );
 
@@ -60,13 +60,13 @@ async function* groupLines(
   lines: AsyncIterable<readonly (string | undefined)[]>,
   service: FacadeService,
   limits: BulkLimits,
-): AsyncGenerator<Line[], void> {
+): AsyncGenerator<BulkLine[], void> {
   const source = lines[Symbol.asyncIterator]();
   let number = 0;
-  let group: Line[] = [];
+  let group: BulkLine[] = [];
   let bytes = 0;
 
-  function take(): Line[] {
+  function take(): BulkLine[] {
     const taken = group;
     group = [];
     bytes = 0;
@@ -115,7 +115,7 @@ function parseLine(
   line: number,
   service: FacadeService,
   { lineMaxLength }: BulkLimits,
-): Line {
+): BulkLine {
   try {
     if (text === undefined) throw new MlogError('invalid_argument', 'The line is not valid UTF-8.');
     if (text.length > lineMaxLength) throw new MlogError('too_large', 'The line is too long.');
@@ -125,7 +125,7 @@ function parseLine(
   }
 }
 
-type SentLine = Extract<Line, { message: Message }>;
+type SentLine = Extract<BulkLine, { message: Message }>;
 
 /** Sends the groups of one request, one after the other. */
 class GroupSender {
@@ -138,7 +138,7 @@ class GroupSender {
     this.#isOrderStrict = isOrderStrict;
   }
 
-  async send(group: readonly Line[]): Promise<string> {
+  async send(group: readonly BulkLine[]): Promise<string> {
     const sent = group.filter((line) => 'message' in line);
     const answers = sent.length > 0 ? await this.#sendMessages(sent) : [];
     const next = answers.values();

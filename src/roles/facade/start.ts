@@ -30,7 +30,7 @@ export async function startFacade(
       routes: facadeRoutes(service, upstream, options),
       limits: options,
       logger: logger.child({ service: 'facade' }),
-      toldCodes: upstream.tellsConflicts ? conflictsOnly : [],
+      reportedCodes: upstream.reportsConflicts ? conflictsOnly : [],
     });
     const facts = { facade: server.url, ...upstream.facts };
     return { url: server.url, facts, close: () => closeInReverse([upstream, server]) };

@@ -22,7 +22,7 @@ export interface Upstream extends Closeable {
   /** A form is answered with the status of its message, as the reference does over gRPC. */
   readonly tellsStatus: boolean;
   /** The diagnostics of this process have a conflict already when the journal reports it. */
-  readonly tellsConflicts: boolean;
+  readonly reportsConflicts: boolean;
   readonly checks: Readonly<Record<string, Check>>;
   /** What the start line says about them, by name. */
   readonly facts: Readonly<Record<string, string>>;
@@ -67,7 +67,7 @@ function toUpstream(
 ): Upstream {
   const checks = { logging: check };
   const close = () => journal.close();
-  return { journal, list, tellsStatus, tellsConflicts: false, checks, facts, close };
+  return { journal, list, tellsStatus, reportsConflicts: false, checks, facts, close };
 }
 
 /**
@@ -82,7 +82,7 @@ export function upstreamInProcess(journal: Journal, messagesText: string): Upstr
       async () => oneText(messagesText),
     ),
     tellsStatus: false,
-    tellsConflicts: true,
+    reportsConflicts: true,
     checks: { logging: () => journal.head() },
     facts: {},
     close: async () => {},

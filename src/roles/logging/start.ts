@@ -68,7 +68,7 @@ export async function startLogging(
       routes,
       limits: options,
       logger: logger.child({ service: 'logging' }),
-      toldCodes: ['conflict'],
+      reportedCodes: ['conflict'],
     });
     servers.push(server);
     const grpc = await startGrpc(options, logger, service, journal);

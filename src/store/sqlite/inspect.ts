@@ -34,13 +34,13 @@ export async function inspectStore(path: string): Promise<Inspection> {
   const together = hasLog
     ? await look(
         () => openDatabase(path, { readOnly: true }),
-        (found) => readWhole(found, path),
+        (database) => readWhole(database, path),
       )
     : undefined;
   const alone = await look(
     () => openImmutable(path),
     // A half-finished merge is consistent only together with its log.
-    (found) => (together ? readState(found) : readWhole(found, path)),
+    (database) => (together ? readState(database) : readWhole(database, path)),
   );
   const state = together ?? alone;
   if (!belongs(alone, state)) throw staleLogError(path);
@@ -97,16 +97,16 @@ async function look<T>(
 }
 
 async function checkPresence(path: string, hasLog: boolean): Promise<void> {
-  const found = await stat(path);
-  if (!found.isFile()) {
+  const stats = await stat(path);
+  if (!stats.isFile()) {
     throw new MlogError('failed_precondition', `The store ${path} is not a file.`, {
       hint: 'Give --store a file, such as file:./mlog.db.',
     });
   }
-  if (found.size === 0) throw damagedError(path, 'it is empty');
+  if (stats.size === 0) throw damagedError(path, 'it is empty');
   // A service may have it open under another name, and then the file alone is not consistent.
-  if (!hasLog && found.nlink > 1) await checkFree(path);
-  await checkHeader(path, hasLog ? undefined : found.size);
+  if (!hasLog && stats.nlink > 1) await checkFree(path);
+  await checkHeader(path, hasLog ? undefined : stats.size);
 }
 
 /**

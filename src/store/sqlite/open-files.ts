@@ -88,6 +88,6 @@ export class OpenFiles {
 const statOptions = { bigint: true, throwIfNoEntry: false } as const;
 
 function isAt(path: string, { dev, ino }: Identity): boolean {
-  const found = statSync(path, statOptions);
-  return found !== undefined && found.ino === ino && found.dev === dev;
+  const stats = statSync(path, statOptions);
+  return stats !== undefined && stats.ino === ino && stats.dev === dev;
 }

@@ -2,7 +2,7 @@ import type { StoreOptions } from '../../journal/store.ts';
 import { toDuration } from '../../quantity.ts';
 import { AgeClock } from './clock.ts';
 import type { Removed, Swept } from './removal.ts';
-import type { Call } from './wire.ts';
+import type { ThreadCall } from './wire.ts';
 
 const everyMs = 1_000;
 
@@ -13,26 +13,26 @@ const everyMs = 1_000;
 const readerHoldMs = 60_000;
 
 /** The position of a read in progress. */
-interface Reader {
+interface ActiveRead {
   after: number;
   readonly since: number;
 }
 
 /** The reads in progress, whose entries are not removed until they have passed. */
-export class Readers {
-  readonly #readers = new Set<Reader>();
+export class ActiveReads {
+  readonly #readers = new Set<ActiveRead>();
 
   get count(): number {
     return this.#readers.size;
   }
 
-  enter(after: number): Reader {
+  enter(after: number): ActiveRead {
     const reader = { after, since: performance.now() };
     this.#readers.add(reader);
     return reader;
   }
 
-  leave(reader: Reader): void {
+  leave(reader: ActiveRead): void {
     this.#readers.delete(reader);
   }
 
@@ -52,8 +52,8 @@ export class Readers {
  * the age can be wrong; see `AgeClock`.
  */
 export function startRetention(
-  thread: { call<Result>(call: Call): Promise<Result> },
-  readers: Readers,
+  thread: { call<Result>(call: ThreadCall): Promise<Result> },
+  readers: ActiveReads,
   { retainMessages = 0, retainAge = 0, onNotice, onWarning }: StoreOptions,
 ): NodeJS.Timeout | undefined {
   if (retainMessages === 0 && retainAge === 0) return undefined;
@@ -103,7 +103,7 @@ export function startRetention(
 }
 
 /** Says in words which messages are kept; undefined if all are. */
-export function toKeeps({ retainMessages, retainAge }: StoreOptions): string | undefined {
+export function describeRetention({ retainMessages, retainAge }: StoreOptions): string | undefined {
   if (!retainMessages && !retainAge) return undefined;
   const messages = retainMessages ? `the newest ${retainMessages} messages` : 'messages';
   return retainAge ? `${messages} of the last ${toDuration(retainAge)}` : messages;

@@ -4,18 +4,18 @@ import { withFollow } from '../../journal/follow.ts';
 import type { Head, ReadRange } from '../../journal/journal.ts';
 import type { Store, StoreOptions } from '../../journal/store.ts';
 import type { Entry } from '../../message.ts';
-import { Readers, startRetention, toKeeps } from './retention.ts';
+import { ActiveReads, startRetention, describeRetention } from './retention.ts';
 import type { VerifyReport } from './verify.ts';
 import {
   packMessages,
   unpackEntries,
   unpackResults,
   type PackedEntries,
-  type Call,
-  type FailedReply,
+  type ThreadCall,
+  type FailedThreadReply,
   type PackedResults,
   type PageRange,
-  type Reply,
+  type ThreadReply,
   type ThreadData,
 } from './wire.ts';
 
@@ -44,13 +44,13 @@ export async function openSqliteJournal(path: string, options: StoreOptions = {}
   const warning = await thread.opened;
   if (warning !== undefined) options.onWarning?.(warning);
   thread.onFatal = options.onFatal;
-  const readers = new Readers();
+  const readers = new ActiveReads();
   const retention = startRetention(thread, readers, options);
   // A service that receives no messages must notice, too, that it is no longer ready.
   const watch = setInterval(() => thread.call({ verb: 'watch' }).catch(() => {}), watchMs).unref();
   return withFollow({
     durability: 'synced to disk before every reply',
-    keeps: toKeeps(options),
+    keeps: describeRetention(options),
     async append(messages) {
       const packed = packMessages(messages);
       const moved = [packed.lengths.buffer, packed.bytes.buffer];
@@ -79,9 +79,9 @@ export async function openSqliteJournal(path: string, options: StoreOptions = {}
  */
 export async function verifySqliteStore(path: string): Promise<VerifyReport> {
   const worker = startThread(path, 'verify');
-  const reply = await new Promise<Reply>((resolve, reject) => {
-    let told: Reply | undefined;
-    worker.once('message', (message: Reply) => (told = message));
+  const reply = await new Promise<ThreadReply>((resolve, reject) => {
+    let told: ThreadReply | undefined;
+    worker.once('message', (message: ThreadReply) => (told = message));
     worker.once('error', (error) => reject(diedError(error)));
     worker.once('exit', () => (told ? resolve(told) : reject(diedError())));
   });
@@ -98,7 +98,7 @@ function startThread(path: string, task: ThreadData['task']): Worker {
   });
 }
 
-function toError({ code, message, ...rest }: FailedReply['error']): MlogError {
+function toError({ code, message, ...rest }: FailedThreadReply['error']): MlogError {
   return new MlogError(code, message, rest);
 }
 
@@ -109,7 +109,7 @@ const smallPageMaxBytes = 32 * 1024;
 /** Reads page by page, and requests the next page before the last one is used. */
 async function* readPages(
   thread: StoreThread,
-  readers: Readers,
+  readers: ActiveReads,
   { after, limit, journal }: ReadRange,
 ): AsyncGenerator<readonly Entry[]> {
   const ask = (from: number, left: number) => {
@@ -160,13 +160,13 @@ class StoreThread {
     this.opened = new Promise((resolve, reject) => {
       this.#waiting.push({ resolve: resolve as Waiting['resolve'], reject });
     });
-    this.#worker.on('message', (reply: Reply) => this.#receive(reply));
+    this.#worker.on('message', (reply: ThreadReply) => this.#receive(reply));
     this.#worker.on('error', (error) => this.#fail(diedError(error)));
     this.#worker.on('exit', () => this.#fail(diedError()));
   }
 
   /** Calls the thread. The given buffers move there with the call. */
-  call<Result>(call: Call, moved: readonly ArrayBuffer[] = []): Promise<Result> {
+  call<Result>(call: ThreadCall, moved: readonly ArrayBuffer[] = []): Promise<Result> {
     if (this.#closed) return Promise.reject(this.#closed);
     return new Promise<Result>((resolve, reject) => {
       this.#waiting.push({ resolve: resolve as Waiting['resolve'], reject });
@@ -194,7 +194,7 @@ class StoreThread {
     await this.#exited;
   }
 
-  #receive(reply: Reply): void {
+  #receive(reply: ThreadReply): void {
     const waiting = this.#waiting.shift();
     if ('result' in reply) {
       waiting?.resolve(reply.result);

@@ -4,7 +4,7 @@ import type { Entry, Message } from '../../message.ts';
 import type { Retention } from './removal.ts';
 
 /** What the main thread asks, one at a time. The replies come in the same order. */
-export type Call =
+export type ThreadCall =
   | { readonly verb: 'append'; readonly packed: PackedMessages }
   | {
       readonly verb: 'copy';
@@ -20,10 +20,10 @@ export type Call =
   | { readonly verb: 'close' };
 
 /** The thread's reply to a call. The very first reply tells whether the store is open. */
-export type Reply = { readonly result: unknown } | FailedReply;
+export type ThreadReply = { readonly result: unknown } | FailedThreadReply;
 
 /** The thread's reply to a call that failed. */
-export interface FailedReply {
+export interface FailedThreadReply {
   readonly error: Pick<MlogError, 'code' | 'message' | 'hint' | 'details'>;
   /** The thread does nothing after this error. */
   readonly fatal: boolean;

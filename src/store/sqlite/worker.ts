@@ -6,13 +6,13 @@ import { openStoreFile, type OpenedStore } from './file.ts';
 import { LostFileError } from './open-files.ts';
 import { SqliteStore } from './store.ts';
 import { verifyStoreFile } from './verify.ts';
-import type { Call, Reply, ThreadData } from './wire.ts';
+import type { ThreadCall, ThreadReply, ThreadData } from './wire.ts';
 
 const port = parentPort!;
 const { path, task } = workerData as ThreadData;
 try {
   if (task === 'serve') await serve();
-  else port.postMessage({ result: await verifyStoreFile(path) } satisfies Reply);
+  else port.postMessage({ result: await verifyStoreFile(path) } satisfies ThreadReply);
 } catch (error) {
   port.postMessage(toErrorReply(error, 'open'));
   port.close();
@@ -21,9 +21,9 @@ try {
 async function serve(): Promise<void> {
   const opened = await openStoreFile(path);
   const store = openStore(opened);
-  port.on('message', (call: Call) => {
+  port.on('message', (call: ThreadCall) => {
     try {
-      port.postMessage({ result: run(call) } satisfies Reply);
+      port.postMessage({ result: run(call) } satisfies ThreadReply);
       if (call.verb === 'close') port.close();
     } catch (error) {
       if (error instanceof LostFileError) mergeIfPossible();
@@ -32,7 +32,7 @@ async function serve(): Promise<void> {
       if ('fatal' in reply && reply.fatal) port.close();
     }
   });
-  port.postMessage({ result: opened.warning } satisfies Reply);
+  port.postMessage({ result: opened.warning } satisfies ThreadReply);
 
   /**
    * Merges a lost log while that is possible. SQLite merges nothing into a file that was replaced.
@@ -47,7 +47,7 @@ async function serve(): Promise<void> {
     }
   }
 
-  function run(call: Call): unknown {
+  function run(call: ThreadCall): unknown {
     switch (call.verb) {
       case 'append':
         return store.append(call.packed);
@@ -79,7 +79,7 @@ function openStore(opened: OpenedStore): SqliteStore {
   }
 }
 
-function toErrorReply(error: unknown, verb: Call['verb'] | 'open'): Reply {
+function toErrorReply(error: unknown, verb: ThreadCall['verb'] | 'open'): ThreadReply {
   if (error instanceof MlogError) {
     const { code, message, hint, details } = error;
     const fatal = error instanceof LostFileError;
@@ -111,6 +111,6 @@ function failure(
   code: MlogError['code'],
   message: string,
   { hint, fatal }: { hint: string; fatal: boolean },
-): Reply {
+): ThreadReply {
   return { error: { code, message, hint, details: {} }, fatal };
 }

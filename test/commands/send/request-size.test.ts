@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { Line } from '../../../src/commands/send/line-input.ts';
+import type { InputLine } from '../../../src/commands/send/line-input.ts';
 import { requestMaxBytes, RequestSize } from '../../../src/commands/send/request-size.ts';
 
 const lines = (count: number, bytes: number) =>
-  Array.from({ length: count }, (_, index) => ({ line: index + 1, bytes }) as Line);
+  Array.from({ length: count }, (_, index) => ({ line: index + 1, bytes }) as InputLine);
 
 const many = lines(20_000, 1_000);
 const sizeOf = (size: RequestSize) => size.take(many).length * 1_000;

@@ -7,7 +7,7 @@ import { selectEntries } from '../../../src/journal/select.ts';
 import type { Entry } from '../../../src/message.ts';
 import { openStoreFile, type OpenedStore } from '../../../src/store/sqlite/file.ts';
 import type { Retention } from '../../../src/store/sqlite/removal.ts';
-import { Readers, startRetention } from '../../../src/store/sqlite/retention.ts';
+import { ActiveReads, startRetention } from '../../../src/store/sqlite/retention.ts';
 import { SqliteStore } from '../../../src/store/sqlite/store.ts';
 import { packMessages } from '../../../src/store/sqlite/wire.ts';
 import { openSqliteJournal, verifySqliteStore } from '../../../src/store/sqlite/sqlite.ts';
@@ -390,7 +390,7 @@ describe('a sweep that breaks off', () => {
     }
     const notices: string[] = [];
     const onNotice = (notice: string) => notices.push(notice);
-    const retention = startRetention({ call }, new Readers(), { retainMessages: 5, onNotice });
+    const retention = startRetention({ call }, new ActiveReads(), { retainMessages: 5, onNotice });
     await vi.advanceTimersByTimeAsync(1_000);
     clearInterval(retention);
     expect(notices).toEqual(['Removed 1000 messages, 1 to 1000: too many']);
@@ -405,7 +405,7 @@ describe('the readers of a store', () => {
   it('hold what they have not got yet, for a minute at the most', () => {
     let now = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => now);
-    const readers = new Readers();
+    const readers = new ActiveReads();
     expect(readers.heldFrom()).toBe(Number.MAX_SAFE_INTEGER);
     const first = readers.enter(0);
     now = 30_000;

@@ -6,44 +6,44 @@ import type { Journal } from '../journal.ts';
  * Returns the journal of a remote service whose dialect is detected on first use. The result is
  * kept through failures, because detecting again after each one would double what can fail. It is
  * detected again after a reply that does not fit, since another service may have taken over the
- * address, and after `find` has called `forget`. `release` closes what the dialects share, once
+ * address, and after `detect` has called `forget`. `release` closes what the dialects share, once
  * every call through the gate has returned.
  */
-export function createFoundJournal(
-  find: (forget: () => void) => Promise<Journal>,
+export function createDetectedJournal(
+  detect: (forget: () => void) => Promise<Journal>,
   release: () => Promise<void>,
   gate = createGate(),
 ): Journal {
   const closing = new AbortController();
-  let finding: Promise<Journal> | undefined;
-  let found: Journal | undefined;
+  let detecting: Promise<Journal> | undefined;
+  let detected: Journal | undefined;
 
   function forget(): void {
-    finding = undefined;
-    found = undefined;
+    detecting = undefined;
+    detected = undefined;
   }
 
-  function findOnce(): Promise<Journal> {
-    finding ??= find(forget).then(
-      (journal) => (found = journal),
+  function detectOnce(): Promise<Journal> {
+    detecting ??= detect(forget).then(
+      (journal) => (detected = journal),
       (error: unknown) => {
         forget();
         throw error;
       },
     );
-    return finding;
+    return detecting;
   }
 
   /**
    * Runs an action with the detected dialect, and once more if the service turns out to speak
    * another.
    */
-  async function withFound<T>(action: (journal: Journal) => Promise<T>): Promise<T> {
-    const journal = found ?? (await findOnce().catch(rethrowUnsent));
+  async function withDetected<T>(action: (journal: Journal) => Promise<T>): Promise<T> {
+    const journal = detected ?? (await detectOnce().catch(rethrowUnsent));
     try {
       return await action(journal);
     } catch (error) {
-      const other = await findOther(journal, error);
+      const other = await detectOther(journal, error);
       if (!other) throw error;
       return await action(other);
     }
@@ -52,38 +52,38 @@ export function createFoundJournal(
   /**
    * Detects again if an error says that the dialect is wrong. Returns undefined if it is the same.
    */
-  async function findOther(journal: Journal, error: unknown): Promise<Journal | undefined> {
-    if (!isMisfit(error)) return undefined;
-    if (found === journal) forget();
-    const other = await findOnce().catch(() => undefined);
+  async function detectOther(journal: Journal, error: unknown): Promise<Journal | undefined> {
+    if (!isUnexpected(error)) return undefined;
+    if (detected === journal) forget();
+    const other = await detectOnce().catch(() => undefined);
     return other === journal ? undefined : other;
   }
 
   /** Does not repeat a read: its reader resumes by itself. */
-  async function* forgetMisfit<Page>(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
+  async function* forgetIfUnexpected<Page>(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
     try {
       yield* pages;
     } catch (error) {
-      if (isMisfit(error)) forget();
+      if (isUnexpected(error)) forget();
       throw error;
     }
   }
 
   return {
-    takesMany: () => (found ? takesMany(found) : findOnce().then(takesMany, rethrowUnsent)),
-    append: (messages) => gate.pass(() => withFound((journal) => journal.append(messages))),
+    takesMany: () => (detected ? takesMany(detected) : detectOnce().then(takesMany, rethrowUnsent)),
+    append: (messages) => gate.pass(() => withDetected((journal) => journal.append(messages))),
     async *read(range) {
       gate.check();
-      yield* forgetMisfit((found ?? (await findOnce())).read(range));
+      yield* forgetIfUnexpected((detected ?? (await detectOnce())).read(range));
     },
     async *follow(range) {
       gate.check();
-      const journal = found ?? (await findOnce());
+      const journal = detected ?? (await detectOnce());
       const signal = AbortSignal.any([range.signal, closing.signal]);
-      yield* forgetMisfit(journal.follow({ ...range, signal }));
+      yield* forgetIfUnexpected(journal.follow({ ...range, signal }));
     },
-    get: (id) => gate.pass(() => withFound((journal) => journal.get(id))),
-    head: () => gate.pass(() => withFound((journal) => journal.head())),
+    get: (id) => gate.pass(() => withDetected((journal) => journal.get(id))),
+    head: () => gate.pass(() => withDetected((journal) => journal.head())),
     async close() {
       await gate.close();
       // The client waits for every reply in flight, and replies to followers have no end.
@@ -94,8 +94,8 @@ export function createFoundJournal(
 }
 
 /** The reference lacks calls that mlog has, so a missing call is also a reason to detect again. */
-function isMisfit(error: unknown): boolean {
-  const { isMisfit: isMarked, code } = toMlogError(error);
+function isUnexpected(error: unknown): boolean {
+  const { isUnexpected: isMarked, code } = toMlogError(error);
   return isMarked || code === 'unimplemented';
 }
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MlogError } from '../../../src/errors.ts';
-import { createFoundJournal } from '../../../src/journal/remote/found.ts';
+import { createDetectedJournal } from '../../../src/journal/remote/detected.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
 import { createReferenceJournal } from '../../../src/journal/remote/reference.ts';
 import { openMemoryJournal } from '../../../src/store/memory.ts';
@@ -17,7 +17,7 @@ describe('a journal whose service is found out', () => {
     failures = [];
     isReference = false;
     const memory = openMemoryJournal();
-    const misfit = new MlogError('unavailable', 'Not mlog.', { isMisfit: true });
+    const misfit = new MlogError('unavailable', 'Not mlog.', { isUnexpected: true });
     const mlog: Journal = {
       ...memory,
       append(messages) {
@@ -35,7 +35,7 @@ describe('a journal whose service is found out', () => {
       const failure = failures.shift();
       return failure ? Promise.reject(failure) : Promise.resolve(isReference ? reference : mlog);
     };
-    journal = createFoundJournal(find, () => memory.close());
+    journal = createDetectedJournal(find, () => memory.close());
     return () => journal.close();
   });
 
@@ -62,7 +62,7 @@ describe('a journal whose service is found out', () => {
 
   it('throws what does not fit where the service is what it was', async () => {
     await journal.append([message('a')]);
-    const misfit = new MlogError('unavailable', 'Strange.', { isMisfit: true });
+    const misfit = new MlogError('unavailable', 'Strange.', { isUnexpected: true });
     failures = [misfit];
     await expect(journal.append([message('b')])).rejects.toBe(misfit);
     expect(asked).toBe(2);

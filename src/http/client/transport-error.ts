@@ -1,16 +1,20 @@
 import { hasErrno, MlogError } from '../../errors.ts';
-import { nobodyError, silentError, unknownHostError } from '../../journal/remote/no-answer.ts';
+import {
+  notListeningError,
+  noReplyError,
+  unknownHostError,
+} from '../../journal/remote/remote-errors.ts';
 
 /** Converts an error of undici or of Node's client into an `MlogError` that names the service. */
 export function toClientError(error: unknown, url: string): MlogError {
   if (error instanceof MlogError) return error;
-  if (error instanceof Error && error.name === 'TimeoutError') return silentError(url, error);
+  if (error instanceof Error && error.name === 'TimeoutError') return noReplyError(url, error);
   if (
     hasErrno(error, 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT')
   ) {
-    return silentError(url, error);
+    return noReplyError(url, error);
   }
-  if (hasErrno(error, 'ECONNREFUSED')) return nobodyError(url, error);
+  if (hasErrno(error, 'ECONNREFUSED')) return notListeningError(url, error);
   if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) return unknownHostError(url, error);
   if (hasErrno(error, 'ECONNRESET')) {
     return new MlogError('unavailable', `The connection to ${url} was lost.`, { cause: error });
