@@ -4,8 +4,9 @@ import { defineConfig, type Options } from 'tsup';
 type Plugin = NonNullable<Options['esbuildPlugins']>[number];
 
 /**
- * Loads Node's own modules when the code that uses them first runs. As imports they would all stand
- * at the top of the one file, and `mlog send` would load what only the services need.
+ * Loads Node's own modules when the code that uses them first runs. As imports they would all be at
+ * the top of the one file, and every command would load what only the services need. Measured:
+ * `mlog --version` takes 94 ms instead of 111, `mlog send` 113 instead of 116.
  */
 const lazyBuiltins: Plugin = {
   name: 'lazy-builtins',
@@ -20,31 +21,9 @@ const lazyBuiltins: Plugin = {
 };
 
 /**
- * Leaves out what mlog never comes to: undici's HTTP/2, for which `node:http2` takes 9 ms to load,
- * and the processes that commander starts for commands that are programs of their own, 1.3 ms.
- */
-const noUnused: Plugin = {
-  name: 'no-unused',
-  setup(build) {
-    build.onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({
-      contents: 'module.exports = undefined;',
-    }));
-    build.onResolve({ filter: /^node:child_process$/ }, ({ path, importer }) =>
-      /\/commander\//.test(importer) ? { path, namespace: 'none' } : undefined,
-    );
-    // gRPC's own admin services alone would load .proto files.
-    build.onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ path }) => ({
-      path,
-      namespace: 'none',
-    }));
-    build.onLoad({ filter: /.*/, namespace: 'none' }, () => ({ contents: '' }));
-  },
-};
-
-/**
- * Mends what is mended in undici 8 alone, which needs a newer Node than mlog does: a connection that
- * ends while the reader of its reply has paused ended the whole process, by an assertion in `finish`
- * (https://github.com/nodejs/undici/issues/5360). What the parser holds back is let go first.
+ * Applies a fix from undici 8, which needs a newer Node than mlog does. When a connection ended while
+ * the reader of its reply had paused, an assertion in `finish` ended the whole process
+ * (https://github.com/nodejs/undici/issues/5360). The fix first releases what the parser holds back.
  */
 const pausedEnd: Plugin = {
   name: 'paused-end',
@@ -56,7 +35,7 @@ const pausedEnd: Plugin = {
 
     let ret
 `);
-      if (pieces.length !== 2) throw new Error(`${path} is another one: is it mended there?`);
+      if (pieces.length !== 2) throw new Error(`${path} has changed: does it have the fix?`);
       return {
         contents: pieces.join(`const { llhttp } = this
 
@@ -80,7 +59,10 @@ const pausedEnd: Plugin = {
   },
 };
 
-/** Packages that stand in files of their own, read when the code that uses them first runs. */
+/**
+ * Packages in files of their own, read when the code that uses them first runs. Measured: with them in
+ * the one file, `mlog send` takes 139 ms instead of 113, `mlog list` 151 instead of 133.
+ */
 const apart = { grpc: /^@(?:grpc|bufbuild)\//, undici: /^undici\//, pino: /^pino$/ };
 
 const packagesApart: Plugin = {
@@ -89,7 +71,7 @@ const packagesApart: Plugin = {
     for (const [file, filter] of Object.entries(apart)) {
       build.onResolve({ filter }, ({ path }) => ({ path, namespace: file }));
       build.onLoad({ filter: /.*/, namespace: file }, ({ path }) => ({
-        // What a package in CommonJS exports as a whole stands under "default" there.
+        // The exports of a package in CommonJS are under "default" there.
         contents: `const found = require('./${file}.cjs')['${path}'];
           module.exports = found.default ?? found;`,
       }));
@@ -102,16 +84,16 @@ const packagesApart: Plugin = {
 };
 
 const program: Options = {
-  // The thread of the store is a program of its own.
+  // The thread of the store runs a program of its own.
   entry: { mlog: 'src/mlog.ts', 'sqlite-worker': 'src/store/sqlite/worker.ts' },
   format: 'esm',
   target: 'node20',
-  // Nothing is fetched at an install but the SQLite driver, which has native parts.
+  // An install fetches only the SQLite driver, which has native parts.
   noExternal: [/^(?!@photostructure\/sqlite$)/],
   splitting: false,
   removeNodeProtocol: false,
-  esbuildPlugins: [noUnused, lazyBuiltins, packagesApart],
-  // Packages in CommonJS ask for Node's own modules by `require`.
+  esbuildPlugins: [lazyBuiltins, packagesApart],
+  // Packages in CommonJS load Node's own modules by `require`.
   banner: {
     js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
   },
@@ -126,10 +108,12 @@ const packages: Options = {
   },
   format: 'cjs',
   target: 'node20',
-  noExternal: [/.*/],
+  noExternal: [/^(?!@grpc\/proto-loader$)/],
+  // grpc-js loads it only for admin services, which mlog does not have.
+  external: ['@grpc/proto-loader'],
   splitting: false,
   removeNodeProtocol: false,
-  esbuildPlugins: [noUnused, pausedEnd, lazyBuiltins],
+  esbuildPlugins: [pausedEnd, lazyBuiltins],
   silent: true,
 };
 
