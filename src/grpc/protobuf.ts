@@ -141,12 +141,7 @@ export class Encoder {
 
   /** Encodes a number other than 0. */
   number(field: number, value: number): void {
-    if (value !== 0) this.optional(field, value);
-  }
-
-  /** Encodes a number with presence, for which 0 differs from none. */
-  optional(field: number, value: number | undefined): void {
-    if (value === undefined) return;
+    if (value === 0) return;
     this.#varint(field * 8 + wireTypes.varint);
     this.#varint(value);
   }
@@ -177,12 +172,7 @@ export function sizeOfInside(size: number): number {
 
 /** Returns the size of a number as a field. */
 export function sizeOfNumber(value: number): number {
-  return value === 0 ? 0 : sizeOfOptional(value);
-}
-
-/** Returns the size of a number with presence as a field. */
-export function sizeOfOptional(value: number | undefined): number {
-  return value === undefined ? 0 : 1 + sizeOfVarint(value);
+  return value === 0 ? 0 : 1 + sizeOfVarint(value);
 }
 
 function sizeOfVarint(value: number): number {

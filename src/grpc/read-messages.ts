@@ -1,16 +1,12 @@
 import type { Head } from '../journal/journal.ts';
 import type { Selection } from '../journal/select.ts';
 import type { Entry } from '../message.ts';
-import {
-  Decoder,
-  sizeOfInside,
-  sizeOfNumber,
-  sizeOfOptional,
-  sizeOfString,
-  Encoder,
-} from './protobuf.ts';
+import { decodeBySchema, encodeBySchema, toSafeNumber } from './codec.ts';
+import { HeadSchema, ReadRequestSchema } from './generated/logging_pb.ts';
+import { Decoder, sizeOfInside, sizeOfNumber, sizeOfString, Encoder } from './protobuf.ts';
 
-// The messages of `logging.proto` for reads; see `append-messages.ts`.
+// The messages of `logging.proto` for reads. Those that carry load or texts are encoded by hand; see
+// `append-messages.ts`.
 
 /** The message Empty. */
 export const empty = Buffer.alloc(0);
@@ -22,29 +18,26 @@ export interface ReadRequest extends Selection {
 
 /** Encodes a ReadRequest. */
 export function encodeReadRequest(request: ReadRequest): Buffer {
-  const { after, limit, last, follow, journal = '' } = request;
-  const numbers = [after, limit, last];
-  const size = numbers.reduce<number>((sum, value) => sum + sizeOfOptional(value), 0);
-  const writer = new Encoder(size + (follow ? 2 : 0) + sizeOfString(journal));
-  for (const [index, value] of numbers.entries()) writer.optional(index + 1, value);
-  writer.number(4, follow ? 1 : 0);
-  writer.string(5, journal);
-  return writer.bytes;
+  const { after, limit, last, follow = false, journal = '' } = request;
+  return encodeBySchema(ReadRequestSchema, {
+    ...(after !== undefined && { after: BigInt(after) }),
+    ...(limit !== undefined && { limit: BigInt(limit) }),
+    ...(last !== undefined && { last: BigInt(last) }),
+    follow,
+    journal,
+  });
 }
 
 /** Decodes a ReadRequest. */
 export function decodeReadRequest(bytes: Buffer): ReadRequest {
-  const reader = new Decoder(bytes);
-  const request: { -readonly [Name in keyof ReadRequest]: ReadRequest[Name] } = {};
-  for (let field = reader.next(); field > 0; field = reader.next()) {
-    if (field === 1) request.after = reader.number();
-    else if (field === 2) request.limit = reader.number();
-    else if (field === 3) request.last = reader.number();
-    else if (field === 4) request.follow = reader.number() !== 0;
-    else if (field === 5) request.journal = reader.string();
-    else reader.skip();
-  }
-  return request;
+  const { after, limit, last, follow, journal } = decodeBySchema(ReadRequestSchema, bytes);
+  return {
+    ...(after !== undefined && { after: toSafeNumber(after) }),
+    ...(limit !== undefined && { limit: toSafeNumber(limit) }),
+    ...(last !== undefined && { last: toSafeNumber(last) }),
+    ...(follow && { follow }),
+    ...(journal && { journal }),
+  };
 }
 
 /** Encodes a Page. */
@@ -124,25 +117,12 @@ export function decodeGetRequest(bytes: Buffer): string {
 
 /** Encodes a Head. */
 export function encodeHead({ journal, firstSeq, lastSeq }: Head): Buffer {
-  const size = sizeOfNumber(firstSeq) + sizeOfNumber(lastSeq) + sizeOfString(journal);
-  const writer = new Encoder(size);
-  writer.number(1, firstSeq);
-  writer.number(2, lastSeq);
-  writer.string(3, journal);
-  return writer.bytes;
+  const seqs = { firstSeq: BigInt(firstSeq), lastSeq: BigInt(lastSeq) };
+  return encodeBySchema(HeadSchema, { journal, ...seqs });
 }
 
 /** Decodes a Head. An older service tells no journal. */
 export function decodeHead(bytes: Buffer): Head {
-  const reader = new Decoder(bytes);
-  let journal = '';
-  let firstSeq = 0;
-  let lastSeq = 0;
-  for (let field = reader.next(); field > 0; field = reader.next()) {
-    if (field === 1) firstSeq = reader.number();
-    else if (field === 2) lastSeq = reader.number();
-    else if (field === 3) journal = reader.string();
-    else reader.skip();
-  }
-  return { journal, firstSeq, lastSeq };
+  const { journal, firstSeq, lastSeq } = decodeBySchema(HeadSchema, bytes);
+  return { journal, firstSeq: toSafeNumber(firstSeq), lastSeq: toSafeNumber(lastSeq) };
 }

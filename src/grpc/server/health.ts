@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { MlogError } from '../../errors.ts';
 import { gatherFacts, type Subject } from '../../ops/facts.ts';
+import { decodeBySchema, encodeBySchema } from '../codec.ts';
 import { stoppingError, type CallSignals } from './call.ts';
 import {
   HealthCheckRequestSchema,
@@ -54,17 +54,9 @@ export function healthMethods(services: readonly string[], subject: Subject): Me
 }
 
 function parseName(request: Buffer): string {
-  try {
-    return fromBinary(HealthCheckRequestSchema, request).service;
-  } catch (error) {
-    throw new MlogError('invalid_argument', 'The bytes are not a HealthCheckRequest.', {
-      cause: error,
-    });
-  }
+  return decodeBySchema(HealthCheckRequestSchema, request).service;
 }
 
 function toResponse(status: ServingStatus): Buffer {
-  return Buffer.from(
-    toBinary(HealthCheckResponseSchema, create(HealthCheckResponseSchema, { status })),
-  );
+  return encodeBySchema(HealthCheckResponseSchema, { status });
 }

@@ -1,14 +1,7 @@
-import {
-  create,
-  createRegistry,
-  fromBinary,
-  toBinary,
-  type DescFile,
-  type MessageInitShape,
-} from '@bufbuild/protobuf';
+import { createRegistry, toBinary, type DescFile, type MessageInitShape } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { status as statuses } from '@grpc/grpc-js';
-import { MlogError } from '../../errors.ts';
+import { decodeBySchema, encodeBySchema } from '../codec.ts';
 import {
   file_grpc_reflection_v1_reflection as fileV1,
   ServerReflectionRequestSchema,
@@ -50,13 +43,12 @@ export function reflectionMethods(files: readonly DescFile[]): Methods {
   }
 
   function answer(bytes: Buffer): Buffer {
-    const originalRequest = parseRequest(bytes);
-    const response = create(ServerReflectionResponseSchema, {
+    const originalRequest = decodeBySchema(ServerReflectionRequestSchema, bytes);
+    return encodeBySchema(ServerReflectionResponseSchema, {
       validHost: originalRequest.host,
       originalRequest,
       messageResponse: find(originalRequest.messageRequest),
     });
-    return Buffer.from(toBinary(ServerReflectionResponseSchema, response));
   }
 
   return {
@@ -84,14 +76,4 @@ function toFile(file: DescFile | undefined, name: string): Response {
 function notFound(name: string): Response {
   const error = { errorCode: statuses.NOT_FOUND, errorMessage: `There is no ${name}.` };
   return { case: 'errorResponse', value: error };
-}
-
-function parseRequest(bytes: Buffer): ServerReflectionRequest {
-  try {
-    return fromBinary(ServerReflectionRequestSchema, bytes);
-  } catch (error) {
-    throw new MlogError('invalid_argument', 'The bytes are not a ServerReflectionRequest.', {
-      cause: error,
-    });
-  }
 }
