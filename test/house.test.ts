@@ -8,7 +8,7 @@ const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf
   .filter((path) => path.endsWith('.ts'))
   .map((path) => ({ path, text: readFileSync(join(root, 'src', path), 'utf8') }));
 
-/** The storeys of the house, top to bottom; a room imports from its own room and from below. */
+/** The storeys of the house, top to bottom. A room imports from itself and from below. */
 const storeys = [
   ['mlog'],
   ['cli'],
@@ -28,7 +28,7 @@ const storeys = [
   ['errors'],
 ];
 
-/** Each package and its one room: a file, or a folder. */
+/** Each package and its only room: a file, or a folder. */
 const rooms: Record<string, string> = {
   commander: 'cli/',
   negotiator: 'http/server/media-type.ts',
@@ -40,10 +40,10 @@ const rooms: Record<string, string> = {
   '@grpc/grpc-js': 'grpc/',
 };
 
-/** What protoc has made is left as it is; `test/grpc/generated.test.ts` checks that it is current. */
+/** The output of protoc stays as it is; `test/grpc/generated.test.ts` checks that it is current. */
 const written = sources.filter(({ path }) => !path.startsWith('grpc/generated/'));
 
-/** What touches the process, and the one file that may. */
+/** What touches the process, and the only file that may. */
 const doors: [RegExp, string][] = [
   [/process\.env\b/, 'config.ts'],
   [/process\.exit\b|process\.exitCode/, 'cli/cli.ts'],
@@ -127,7 +127,7 @@ function importsOf(text: string): string[] {
   return [...text.matchAll(pattern)].map((match) => (match[1] ?? match[2])!);
 }
 
-/** The room of a file: the innermost folder that is one, or the file itself. */
+/** Returns the room of a file: the innermost folder that is one, or the file itself. */
 function storeyOf(path: string): { level: number; room: string } {
   const found = storeys
     .flatMap((names, level) => names.map((room) => ({ level, room })))
@@ -137,7 +137,7 @@ function storeyOf(path: string): { level: number; room: string } {
   return found;
 }
 
-/** A way from a file over its imports back to itself, if there is one. */
+/** Returns a path from a file over its imports back to itself, if there is one. */
 function circleOf(path: string, imports: Map<string, string[]>): string[] | undefined {
   const seen = new Set<string>();
   function wayBack(from: string): string[] | undefined {

@@ -4,7 +4,7 @@ import type { Store } from '../../src/journal/store.ts';
 import type { Entry, Message } from '../../src/message.ts';
 import { openMemoryJournal } from '../../src/store/memory.ts';
 
-/** A store as a class: its verbs stand on the prototype, and work on their own object alone. */
+/** A store as a class: its verbs are on the prototype and need their own object. */
 class StoreByClass implements Omit<Store, 'follow'> {
   readonly #store = openMemoryJournal();
   readonly durability = this.#store.durability;

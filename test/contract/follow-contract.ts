@@ -5,7 +5,7 @@ import type { Entry } from '../../src/message.ts';
 import { seqsFrom, startFollower, type Follower } from './follower.ts';
 import { message, readAll, type Subject } from './journal-contract.ts';
 
-/** States what a journal promises to those who follow it, for one implementation or wrapper. */
+/** States what a journal promises to its followers, for one implementation or wrapper. */
 export function describeFollow(name: string, open: () => Promise<Subject>): void {
   describe(`a journal that is followed: ${name}`, () => {
     let subject: Subject;
@@ -29,7 +29,7 @@ export function describeFollow(name: string, open: () => Promise<Subject>): void
       return follower;
     }
 
-    /** Appends entries from one number to another, some at a time. */
+    /** Appends the entries of a range, several at a time. */
     async function append(first: number, last: number, size = 7): Promise<void> {
       for (let from = first; from <= last; from += size) {
         const seqs = seqsFrom(from, Math.min(from + size - 1, last));
@@ -137,13 +137,13 @@ export function describeFollow(name: string, open: () => Promise<Subject>): void
   });
 }
 
-/** A journal that begins later than at 1, as one does whose oldest entries were removed. */
+/** A journal that begins after 1, because its oldest entries were removed. */
 export interface LateSubject extends Subject {
   /** The store below, still empty. */
   readonly store: Store;
 }
 
-/** States what a journal promises whose first entries are no more there. */
+/** States what a journal promises whose first entries were removed. */
 export function describeLateJournal(name: string, open: () => Promise<LateSubject>): void {
   describe(`a journal that begins late: ${name}`, () => {
     let subject: LateSubject;
@@ -189,7 +189,7 @@ export function describeLateJournal(name: string, open: () => Promise<LateSubjec
   });
 }
 
-/** States what a store promises that is the copy of another journal. */
+/** States what a store promises that is a copy of another journal. */
 export function describeStore(name: string, open: () => Promise<LateSubject>): void {
   describe(`a store that is a copy: ${name}`, () => {
     let subject: LateSubject;
@@ -254,7 +254,7 @@ export function describeStore(name: string, open: () => Promise<LateSubject>): v
   });
 }
 
-/** Makes the entries of another journal, of a time that is long ago. */
+/** Returns entries of another journal, from a time long ago. */
 export function entriesFrom(first: number, last: number): Entry[] {
   return seqsFrom(first, last).map((seq) => ({
     seq,

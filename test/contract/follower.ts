@@ -3,14 +3,14 @@ import { expect } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import type { Entry } from '../../src/message.ts';
 
-/** Somebody who follows a journal, and all that was given. */
+/** A follower of a journal, and everything that it received. */
 export interface Follower {
-  /** In the order in which they came. */
+  /** In the order of arrival. */
   readonly entries: readonly Entry[];
   readonly seqs: () => number[];
-  /** Resolves with the error that ended it, or with undefined where it just came to its end. */
+  /** Resolves with the error that ended it, or with undefined at a normal end. */
   readonly ended: Promise<unknown>;
-  /** Waits for so many entries; throws where it ends before. */
+  /** Waits for this many entries. Throws if the follower ends before. */
   got(count: number): Promise<void>;
   /** Aborts the signal and waits for the end. */
   stop(): Promise<unknown>;
@@ -18,7 +18,7 @@ export interface Follower {
 
 const waitTimeoutMs = 20_000;
 
-/** Follows a journal from behind a `seq` on, taking all that comes at once. */
+/** Follows a journal from after a `seq`, and takes everything at once. */
 export function startFollower(journal: Journal, after = 0): Follower {
   const stopping = new AbortController();
   const news = new EventEmitter().setMaxListeners(0);
@@ -60,7 +60,7 @@ export function startFollower(journal: Journal, after = 0): Follower {
   };
 }
 
-/** Gives the whole numbers from the one to the other, both included. */
+/** Returns the whole numbers of a range, both ends included. */
 export function seqsFrom(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

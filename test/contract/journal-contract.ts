@@ -7,13 +7,13 @@ import type { Entry, Message } from '../../src/message.ts';
 /** A journal under test. */
 export interface Subject {
   readonly journal: Journal;
-  /** Ends what stands around the journal, after the journal itself was closed. */
+  /** Ends what surrounds the journal, after the journal itself was closed. */
   readonly end?: () => Promise<void>;
 }
 
 /** A journal whose entries outlive it. */
 export interface LastingSubject extends Subject {
-  /** Closes the journal and opens it again over what it kept. */
+  /** Closes the journal and opens it again over what it stored. */
   readonly reopen: () => Promise<Journal>;
 }
 
@@ -169,7 +169,7 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
       );
       expect(await seqs({ after: 0, limit: 0 })).toEqual([]);
       expect(await seqs({ after: 2_500, limit: 1 })).toEqual([]);
-      // Over a wire it may be a position of another journal; a store has nothing there, that is all.
+      // Over a wire this may be a position of another journal. A store just has no entries there.
       const beyond = await seqs({ after: 9_999, limit: 1 }).catch((error: unknown) => error);
       expect([[], expect.objectContaining({ code: 'gone' })]).toContainEqual(beyond);
       expect(await seqs({ after: 0, limit: Infinity })).toHaveLength(2_500);
@@ -252,7 +252,7 @@ export function describeIdentity(name: string, open: () => Promise<Subject>): vo
   });
 }
 
-/** States what a journal promises besides when its entries outlive it. */
+/** States what a journal additionally promises if its entries outlive it. */
 export function describeLastingJournal(name: string, open: () => Promise<LastingSubject>): void {
   describe(`a lasting journal: ${name}`, () => {
     it('has all of it after a new start, and goes on counting', async () => {
@@ -273,12 +273,12 @@ export function describeLastingJournal(name: string, open: () => Promise<Lasting
   });
 }
 
-/** A message with a text that follows from its id. */
+/** Returns a message whose text follows from its id. */
 export function message(id: string): Message {
   return { id, txt: `text of ${id}` };
 }
 
-/** Reads the entries of a range, all by default, checking that no page is empty. */
+/** Reads the entries of a range, by default all, and checks that no page is empty. */
 export async function readAll(
   journal: Journal,
   range: ReadRange = { after: 0, limit: Infinity },

@@ -53,7 +53,7 @@ async function openSqlite(): Promise<LastingSubject & LateSubject> {
   };
 }
 
-/** A journal seen over HTTP: a logging service on a port of its own, and its client. */
+/** Opens a journal over HTTP: a logging service on a port of its own, and its client. */
 async function openOverHttp(): Promise<LateSubject> {
   const store = openMemoryJournal();
   const kept = withBatch(withTail(store), settings);
@@ -71,7 +71,7 @@ async function openOverHttp(): Promise<LateSubject> {
   };
 }
 
-/** A journal seen over gRPC: the same service on the other wire, and its client. */
+/** Opens a journal over gRPC: the same service on the other wire, and its client. */
 async function openOverGrpc(): Promise<LateSubject> {
   const store = openMemoryJournal();
   const kept = withBatch(withTail(store), settings);
@@ -105,7 +105,7 @@ function wrapped<T extends Subject>(wrap: (journal: Journal) => Journal, open: (
   };
 }
 
-/** States all that is promised of any journal. */
+/** States everything that is promised of any journal. */
 function describeWhole(name: string, open: () => Promise<Subject>): void {
   describeJournal(name, open);
   describeFollow(name, open);

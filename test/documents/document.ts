@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** A command of a document, what the document says it prints, and where it stands. */
+/** A command of a document, the output that the document shows, and its place. */
 export type Step = {
   /** `sh` and `console` are typed into a shell; `js` and `python` are programs. */
   language: 'sh' | 'console' | 'js' | 'python';
   command: string;
-  /** The output as the document shows it; undefined where it shows none. */
+  /** The output as the document shows it; undefined if it shows none. */
   output: string | undefined;
   line: number;
 };
 
 const root = new URL('../../', import.meta.url);
 
-/** The path of a file of the project. */
+/** Returns the path of a file of the project. */
 export const pathInProject = (path: string): string => fileURLToPath(new URL(path, root));
 
 /** Reads the commands of a document, in the order in which a reader types them. */
@@ -31,7 +31,7 @@ export const readSteps = (path: string): Step[] => {
   return steps;
 };
 
-/** A line each, unless a backslash, a pipe or a here-document goes on with the next one. */
+/** One command per line, unless a backslash, a pipe or a here-document continues it. */
 const shellSteps = (body: string, line: number): Step[] => {
   const steps: Step[] = [];
   let command = '';
@@ -51,7 +51,7 @@ const isUnfinished = (command: string): boolean => {
   return /[\\|]$/.test(command) || (word !== undefined && !command.endsWith(`\n${word}`));
 };
 
-/** A command behind each `$ `, and below it what it prints. */
+/** A command after each `$ `, followed by its output. */
 const consoleSteps = (body: string, line: number): Step[] => {
   const steps: Step[] = [];
   const typed = body.split(/^\$ /m);
@@ -67,7 +67,7 @@ const consoleSteps = (body: string, line: number): Step[] => {
   return steps;
 };
 
-/** The text of the one block of a language in a document. */
+/** Returns the text of the only block of a language in a document. */
 export const blockOf = (path: string, language: string): string => {
   const text = readFileSync(pathInProject(path), 'utf8');
   const [, body] = new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'm').exec(text) ?? [];
@@ -75,13 +75,13 @@ export const blockOf = (path: string, language: string): string => {
   return body;
 };
 
-/** The links of a document to files of the project, with their anchors. */
+/** Returns the links of a document to files of the project, with their anchors. */
 export const readLinks = (path: string): string[] => {
   const text = readFileSync(pathInProject(path), 'utf8');
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!);
 };
 
-/** The anchors that the headings of a document make, as GitHub writes them. */
+/** Returns the anchors of the headings of a document, as GitHub makes them. */
 export const anchorsOf = (path: string): string[] => {
   const text = readFileSync(pathInProject(path), 'utf8').replace(/^```[^]*?^```$/gm, '');
   return [...text.matchAll(/^#+ (.*)$/gm)].map(({ 1: heading }) =>
@@ -96,8 +96,8 @@ const uuid = /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g;
 const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 
 /**
- * Says whether a document shows what a command printed. Ids that mlog makes and times differ from
- * run to run; a line of `...` stands for any lines.
+ * Says whether a document shows what a command printed. Generated ids and times differ from run to
+ * run, and a line of `...` stands for any lines.
  */
 export const isShown = (shown: string, printed: string): boolean => {
   const wanted = normalise(shown)

@@ -8,9 +8,9 @@ import { pathInProject } from './document.ts';
 
 /** What a reader of a document has open: a shell in a folder, and services in other terminals. */
 export type Terminal = {
-  /** Types a command; gives what it printed and how it ended. */
+  /** Types a command. Returns its output and its exit code. */
   type: (command: string) => Promise<{ printed: string; code: number }>;
-  /** Types a command that goes on by itself, and ends it by Ctrl-C once it has printed this much. */
+  /** Types a command without an end of its own, and presses Ctrl-C once it has printed enough. */
   follow: (command: string, isEnough: (printed: string) => boolean) => Promise<string>;
   /** Starts a service in a terminal of its own and waits until it is ready. */
   serve: (command: string) => Promise<void>;
@@ -23,9 +23,9 @@ const namedPorts = [8880, 8881, 8882, 50051, 9000, 9001, 9002] as const;
 const stepTimeoutMs = 30_000;
 
 /**
- * Opens a terminal in an empty folder with a copy of what a checkout has that documents name. The
- * ports of the documents are exchanged for free ones on the way in, and back on the way out, since
- * tests run beside each other and beside services of the person who runs them.
+ * Opens a terminal in an empty folder with a copy of what documents name of a checkout. The ports
+ * of the documents are replaced with free ones in commands, and back in their output, because tests
+ * run in parallel and next to services of the developer.
  */
 export const openTerminal = async (): Promise<Terminal> => {
   const { path: folder, remove } = await temporaryFolder();
@@ -49,7 +49,8 @@ export const openTerminal = async (): Promise<Terminal> => {
   };
   const start = (command: string, grpcPort = 0) => {
     const ownEnv = { ...env, MLOG_GRPC_PORT: String(grpcPort) };
-    // A group of its own, so that Ctrl-C reaches all that the command has started.
+    // In a process group of its own, so that Ctrl-C reaches everything that the command has
+    // started.
     const options = { cwd, env: ownEnv, detached: true };
     return new Process(spawn('bash', ['-c', exchange(command, 0)], options));
   };
@@ -76,7 +77,7 @@ export const openTerminal = async (): Promise<Terminal> => {
       return exchange(following.printed, 1);
     },
     async serve(command) {
-      // A second service finds the usual port for gRPC taken and goes without.
+      // A second service finds the default gRPC port taken and runs without gRPC.
       const grpcPort = services.size === 0 ? ports.get(50051) : 0;
       const service = start(`echo $$ >> '${join(folder, 'pids')}'; exec ${command}`, grpcPort);
       services.add(service);
@@ -90,11 +91,11 @@ export const openTerminal = async (): Promise<Terminal> => {
   };
 };
 
-/** What a person has in the PATH: npm adds the tools of the project when it runs the tests. */
+/** Returns the PATH without the tools that npm adds when it runs the tests. */
 const ownPath = (): string[] =>
   (process.env['PATH'] ?? '').split(':').filter((folder) => !folder.includes('node_modules'));
 
-/** A checkout as far as documents name it, and commands that act on this terminal alone. */
+/** Creates a checkout as far as documents name it, and commands that affect only this terminal. */
 const layOut = (folder: string): void => {
   for (const name of ['bin', 'mlog']) mkdirSync(join(folder, name));
   for (const name of ['README.md', 'proto', 'node_modules', 'bin', 'dist']) {
@@ -102,12 +103,12 @@ const layOut = (folder: string): void => {
   }
   const program = `'${process.execPath}' '${pathInProject('bin/mlog.js')}'`;
   const commands = {
-    // npx takes half a second to find out what it is to run.
+    // npx takes half a second to decide what to run.
     npx: `shift; exec ${program} "$@"`,
     mlog: `exec ${program} "$@"`,
     npm: `[ "$*" = start ] && exec ${program} serve; [ "$*" = ci ] || exec false`,
     node: `exec '${process.execPath}' "$@"`,
-    // Nobody looks at a progress meter here.
+    // Nobody watches a progress meter here.
     curl: `PATH="\${PATH#*:}" exec curl -sS "$@"`,
     // Every service that this document has started, and no other.
     pkill: `[ "$1" = -9 ] && signal=-9; pids=$(cat '${join(folder, 'pids')}'); kill $signal $pids; : > '${join(folder, 'pids')}'; while kill -0 $pids 2>/dev/null; do sleep 0.02; done`,
@@ -127,7 +128,7 @@ const freePorts = async (): Promise<ReadonlyMap<number, number>> => {
   return new Map(namedPorts.map((port, index) => [port, found[index]!]));
 };
 
-/** A process and all that it has printed, on stdout and on stderr. */
+/** A process, with everything that it has printed to stdout and stderr. */
 class Process {
   printed = '';
   readonly #child: ChildProcessWithoutNullStreams;

@@ -3,7 +3,7 @@ import { openEvents } from '../support/events.ts';
 import { postForm, request } from '../support/http.ts';
 import { openSandbox, portOf, type Sandbox } from '../support/sandbox.ts';
 
-// What a facade and a replica say while the service below them is away.
+// What a facade and a replica do while the service behind them is away.
 
 const waitMs = 15_000;
 
@@ -39,7 +39,7 @@ test('events are answered 200 while the logging service is away, and begin when 
     expect(stream.seqs()).toStrictEqual([1]);
     stream.close();
   }
-  // One that turns out to be of another journal is told so in the stream.
+  // A stream whose journal turns out to be another one says so in an event.
   expect(await beyond.ended).toBe(true);
   expect(beyond.blocks.at(-1)).toMatchObject({ event: 'gone' });
 });

@@ -6,7 +6,7 @@ import { getText, postForm, request } from '../support/http.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 import { readEntries, type StoredEntry } from '../support/writers.ts';
 
-// A copy of live services in a file of its own, and the proof that a store is whole.
+// A copy of running services into a file, and the check of a store.
 
 let sandbox: Sandbox;
 let copy: string;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { rawRequest, request } from '../support/http.ts';
 import { paths, refusalOf, serveRefusing, toReply } from '../support/refusal.ts';
 
-// Requests that are wrong as HTTP: each is refused with a reason and nothing of it was stored.
+// Malformed HTTP: each request is refused with a reason, and nothing of it is stored.
 
 const services = serveRefusing();
 const form = 'application/x-www-form-urlencoded';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Reply, request, type RequestOptions } from '../support/http.ts';
 import { paths, refusalOf, serveRefusing } from '../support/refusal.ts';
 
-// Messages that a client got wrong: each is refused with a reason and was never stored.
+// Malformed messages: each is refused with a reason, and never stored.
 
 const services = serveRefusing();
 type Role = keyof typeof paths;
@@ -14,7 +14,7 @@ const ndjson = 'application/x-ndjson';
 const post = (role: Role, type: string, body: RequestOptions['body'], more = {}): Promise<Reply> =>
   request(new URL(paths[role], services()[role].url), {
     method: 'POST',
-    // A server need not read to its end what a client sends that then closes the connection.
+    // A server need not read a whole request if the client closes the connection after it.
     headers: { connection: 'keep-alive', 'content-type': type, ...more },
     ...(body !== undefined && { body }),
   });

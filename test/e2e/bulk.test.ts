@@ -9,7 +9,7 @@ import { type Fate, startReferenceLogging } from '../support/reference.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 import { readEntries } from '../support/writers.ts';
 
-// Many messages in one request to the facade, a line each, and an answer a line.
+// Many messages in one request to the facade, one per line, with one answer per line.
 
 let sandbox: Sandbox;
 beforeEach(async () => {
@@ -31,7 +31,7 @@ const sendLines = async (url: string, lines: readonly string[]): Promise<Answer[
     .map((line) => JSON.parse(line) as Answer);
 };
 
-/** A request that stays open: lines go out one by one, answers come back one by one. */
+/** Opens a request that stays open: lines and answers pass one by one. */
 const openStream = (url: string) => {
   const sent = http.request(url, { method: 'POST', headers: type, agent: false });
   sent.on('error', () => {});
@@ -155,7 +155,7 @@ test('a stop answers the whole lines that were read and refuses none of which ha
   stream.write(lineOf({ id: 'a', txt: 'one' }) + '{"id":"b","txt":"tw');
   expect(await stream.next()).toMatchObject({ id: 'a', status: 'logged' });
   const ended = facade.kill('SIGTERM');
-  // The reply ends, and it ends as a whole one: a broken connection would throw here.
+  // The reply is complete: a broken connection would throw here.
   expect(await stream.next()).toBeUndefined();
   expect(await ended).toStrictEqual({ code: 0, signal: null });
   const again = await sandbox.serve('logging');

@@ -243,7 +243,7 @@ describe('a start that cannot be', () => {
   });
 
   test('says that a host is not of this machine', async () => {
-    // Of a block that is for documents alone (RFC 5737), and one that needs a zone.
+    // An address of a block reserved for documentation (RFC 5737), and one that lacks its zone.
     for (const host of ['192.0.2.1', 'fe80::1']) {
       const run = await sandbox.run(['serve', 'messages', '--port', '0', '--host', host]);
       expect(run).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(oneLine) });

@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { openSandbox, portOf, type Sandbox } from '../support/sandbox.ts';
 import { findFaults, readEntries, startWriters } from '../support/writers.ts';
 
-// Processes killed with SIGKILL while messages pour in. What was answered 200 is there after it.
+// Processes killed with SIGKILL under load. Everything answered with 200 is there afterwards.
 
 const writersCount = 8;
 
@@ -12,7 +12,7 @@ beforeEach(async () => {
   return () => sandbox.close();
 });
 
-/** A number of messages after which the next kill comes, so that it hits anywhere in a commit. */
+/** Returns after how many messages to kill next, so that a kill hits any point of a commit. */
 const untilKill = (): number => 1 + Math.floor(Math.random() * 60);
 
 test('20 kills of the logging service lose, double and alter nothing', async () => {
@@ -33,7 +33,7 @@ test('20 kills of the logging service lose, double and alter nothing', async () 
   const entries = await readEntries(logging.url);
   expect(findFaults(entries, writers)).toStrictEqual([]);
   expect(writers.acknowledged.size).toBeGreaterThan(40);
-  // What failed failed honestly: three attempts, and the id to send it again under.
+  // Every failure was honest: three attempts, and the id to repeat.
   const others = writers.refusals.filter((refusal) => !/^500 \{"error":".*unknown/.test(refusal));
   expect(others).toStrictEqual([]);
 });

@@ -5,7 +5,7 @@ import { request } from '../support/http.ts';
 import { openSandbox, type Sandbox, type Services } from '../support/sandbox.ts';
 import { readEntries, type StoredEntry } from '../support/writers.ts';
 
-// Behind a proxy whose replies end with their connections, a list that was cut off is no success.
+// Behind a proxy whose replies end with their connections, a list that was cut is no success.
 
 const oneLine = /^mlog: [^\n]+\n$/m;
 const count = 400;
@@ -16,7 +16,7 @@ let entries: StoredEntry[];
 beforeEach(async () => {
   sandbox = await openSandbox();
   services = await sandbox.serveApart();
-  // Each list takes several pieces, and some texts look like the end of one.
+  // Each list takes several pieces, and some texts look like the end of a list.
   const ends = [']', '"]\n', '"]\\', '\n'];
   const body = Array.from({ length: count }, (_, n) => {
     const txt = `${n} ${'x'.repeat(200)}${ends[n % ends.length]}`;
@@ -45,7 +45,7 @@ test('a list resumes where it was cut, in the middle of a line or between two', 
   const bytesOf = (some: StoredEntry[]) =>
     Buffer.byteLength(some.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
   expect(entries).toHaveLength(count);
-  // The first cut is right behind a line: what came looks like a list that is over.
+  // The first cut is right after a line, so the list looks complete.
   const firstPart = bytesOf(entries.slice(0, 60));
   for (const bytes of [firstPart, bytesOf([entries[59]!]), 10_000]) proxy.cutNext(bytes);
   const run = await sandbox.run(['list', '--json', '--url', proxy.url]);
@@ -108,7 +108,7 @@ test('a facade passes no list on as whole that was cut on its way to it', async 
       expect(logging.cuts()).toBe(cuts + 1);
     }
   }
-  // Its own client resumes there.
+  // Our own client resumes there.
   logging.cutNext(50_000);
   const run = await sandbox.run(['list', '--json', '--url', facade.url]);
   expect(linesOf(run.stdout)).toStrictEqual(entries);

@@ -15,8 +15,8 @@ import { openTerminal, type Terminal } from '../documents/terminal.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pythonGrpcMissing } from '../support/python-grpc.ts';
 
-// Each document, as a reader works through it: every command in its order, in one folder, and what
-// it prints beside what the document shows.
+// Works through each document like a reader: every command in order, in one folder, with its output
+// compared with what the document shows.
 
 const documents = [
   'README.md',
@@ -34,7 +34,7 @@ const commandOf = (language: Step['language'], text: string): string => {
   return text;
 };
 
-/** Works through a document; gives the steps that print something else than it shows. */
+/** Works through a document. Returns the steps that print something other than it shows. */
 const tryDocument = async (path: string, terminal: Terminal): Promise<string[]> => {
   const wrong: string[] = [];
   for (const { language, command, output, line } of readSteps(path)) {
@@ -86,7 +86,7 @@ test('the unit of systemd passes its own check without a word', async ({ skip })
   const folder = await temporaryFolder();
   try {
     const unit = join(folder.path, 'mlog.service');
-    // What the unit starts has to be there.
+    // The program that the unit starts must exist.
     const text = blockOf('docs/operating.md', 'ini').replace('/usr/local/bin/mlog', '/bin/true');
     writeFileSync(unit, text);
     const { stdout, stderr, status } = spawnSync('systemd-analyze', ['verify', unit], {

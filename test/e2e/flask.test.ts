@@ -3,7 +3,7 @@ import { getText, postForm, request } from '../support/http.ts';
 import { flaskMissing, startFlask } from '../support/reference.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 
-// The reference itself, in Flask, beside ours: each service in the place of its counterpart.
+// The reference itself, in Flask, next to ours: each service in the place of its counterpart.
 
 const notImplemented = 'message-service: Message-service not implemented yet';
 const missing = flaskMissing();
@@ -70,7 +70,7 @@ test('send and list work with a Flask facade over Flask services', async () => {
   const { url } = await flask('facade_service', ['0', logging.url, messages.url]);
   const sent = await sandbox.run(['send', '--url', url, 'Its', 'me']);
   expect(sent).toMatchObject({ code: 0, stderr: '' });
-  // The reference facade makes an id of its own; that is the one the message is kept under.
+  // The facade of the reference makes an id of its own, under which the message is stored.
   expect(sent.stdout).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f-]{21}\n$/);
   await sandbox.run(['send', '--url', url, '-'], { input: 'Ünïcode 🙂\n' });
   expect(await sandbox.run(['list', '--url', url])).toMatchObject({

@@ -7,7 +7,7 @@ import type { LogLine } from '../support/program.ts';
 import { openSandbox, portOf, type Sandbox, type Service } from '../support/sandbox.ts';
 import { findFaults, readEntries, startWriters } from '../support/writers.ts';
 
-// Clients of server-sent events: each entry once and in order, whatever stops and comes back.
+// Clients of server-sent events: each entry once and in order, across stops and restarts.
 
 const soonMs = 3_000;
 
@@ -35,8 +35,10 @@ const post = async (url: string, txt: string): Promise<void> => {
   expect(await postForm(url, { txt })).toMatchObject({ status: 200 });
 };
 
-/** Fits the line of diagnostics that tells the end of a reply to a request for this target. */
-/** A client of mlog names the journal besides, whatever its id. */
+/**
+ * Matches the line of the diagnostics for the end of a reply to this request. A client of mlog also
+ * names the journal, whatever its id.
+ */
 const ended = (target: string) => (line: LogLine) =>
   line['msg'] === 'Request' && String(line['url']).replace(/&journal=[\da-f-]+$/, '') === target;
 
@@ -84,7 +86,7 @@ test('20 followers get 1 to N once and in order, through kills and stops of both
     expect(follower.entries).toStrictEqual(entries);
     expect(follower.oddities.filter((oddity) => oddity !== 'event stop')).toStrictEqual([]);
   }
-  // The first ones were cut off, by both ways of ending, and came back each time.
+  // The first ones were cut, in both ways of ending, and reconnected each time.
   for (const follower of followers.slice(0, 12)) {
     expect(follower.connections()).toBeGreaterThanOrEqual(4);
     expect(follower.oddities).toContain('event stop');
@@ -122,7 +124,7 @@ describe('a follower that takes nothing', () => {
     for (let n = 0; n < count; n += 1) await post(url, bigText);
   };
 
-  /** Asks for everything and reads nothing of it. */
+  /** Requests everything and reads nothing of it. */
   const openStalled = async (url: string | URL): Promise<Socket> => {
     const { hostname, port, pathname } = new URL(url);
     const socket = connect(Number(port), hostname).on('error', () => {});
@@ -134,7 +136,7 @@ describe('a follower that takes nothing', () => {
     return socket;
   };
 
-  /** Reads to the end; gives how much there was and how it ended. */
+  /** Reads to the end. Returns how much there was and how it ended. */
   const readRest = async (socket: Socket): Promise<{ length: number; end: string }> => {
     let length = 0;
     let end = '';
@@ -206,7 +208,7 @@ test('a client that goes away is noticed at once, through the facade as well', a
   await logging.waitForLine(ended('/logging?after=0'), soonMs);
   streams[0]!.close();
   await facade.waitForLine(ended('/?after=0'), soonMs);
-  // The facade follows for the other one still; when that goes too, it follows no longer.
+  // The facade still follows for the other client, and stops when that one leaves, too.
   expect(logging.lines().filter(ended('/logging?after=1'))).toHaveLength(0);
   await post(facade.url, 'two');
   await streams[1]!.waitFor(() => streams[1]!.seqs()[1]);
@@ -257,7 +259,7 @@ describe('a stream of events', () => {
 
   test('begins where it is asked to: behind a position, with the last ones, with what is to come', async () => {
     const { facade } = await sandbox.serveAll();
-    // Together, and while somebody follows: they begin in the middle of what is at hand.
+    // Together, and while another one follows: they begin in the middle of the tail.
     const first = await open(facade.url);
     const body = [1, 2, 3, 4, 5].map((n) => `{"txt":"text ${n}"}\n`).join('');
     const headers = { 'content-type': 'application/x-ndjson' };

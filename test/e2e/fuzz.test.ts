@@ -3,14 +3,14 @@ import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { paths, serveRefusing } from '../support/refusal.ts';
 
-// Requests made wrong at random: whatever the reply, nothing of them is stored.
+// Randomly malformed requests: whatever the reply, nothing of them is stored.
 
 const services = serveRefusing();
 const requestsCount = 1000;
 const clientsCount = 20;
 const silenceMaxMs = 10_000;
 
-/** Random numbers that come again for the same seed (mulberry32). */
+/** Returns random numbers that repeat for the same seed (mulberry32). */
 const createRandom = (seed: number): (() => number) => {
   let state = seed;
   return () => {
@@ -21,10 +21,10 @@ const createRandom = (seed: number): (() => number) => {
   };
 };
 
-/** Bytes to write, and whether the client then ends its side in the middle of the request. */
+/** Bytes to send, and whether the client then closes its side within the request. */
 type Malformed = { bytes: Buffer; isCut: boolean };
 
-/** Makes malformed requests; none of them may ever be taken as a message. */
+/** Makes malformed requests, none of which may ever be taken as a message. */
 class Fuzz {
   readonly #random: () => number;
   readonly #path: string;
@@ -105,7 +105,7 @@ class Fuzz {
     return this.#pick(['image/png', 'text/html', 'multipart/form-data', 'form', '/', 'a/b; c=d']);
   }
 
-  /** A right request of which the last byte never comes. */
+  /** A valid request whose last byte never arrives. */
   #cut(): Malformed {
     const body = this.#pick(['id=one&txt=a', 'id=one&txt=a%20b', '{"id":"one","txt":"a"}']);
     const type = body.startsWith('{') ? 'application/json' : 'application/x-www-form-urlencoded';
@@ -132,7 +132,7 @@ class Fuzz {
 
 const types = ['application/x-www-form-urlencoded', 'application/json'];
 
-/** Writes the bytes and gives the status that comes back, 0 for a close without a reply. */
+/** Sends the bytes. Returns the status of the reply, or 0 if the connection closes without one. */
 const exchange = async (url: string, { bytes, isCut }: Malformed): Promise<number> => {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);

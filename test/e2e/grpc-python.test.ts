@@ -10,7 +10,7 @@ import {
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 import { readEntries } from '../support/writers.ts';
 
-// The reference's own wire in its own language, each side in turn.
+// The gRPC wire of the reference, in Python, with each side in turn.
 
 const missing = pythonGrpcMissing();
 const texts = ['Its me', 'Ünïcode 🙂', '\uFEFFa\0b\r\n'];

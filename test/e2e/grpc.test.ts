@@ -48,7 +48,7 @@ const serveFacade = (url: string, ...args: string[]): Promise<Service> =>
 
 const refusal = (code: status) => expect.objectContaining({ code }) as Error;
 
-/** Reads a stream to its end and gives the texts and how it ended. */
+/** Reads a stream to its end. Returns the texts and how it ended. */
 const readAll = async (client: Client, wanted: object) => {
   const texts: string[] = [];
   const stream = openRead(client, wanted);
@@ -95,7 +95,7 @@ describe('the calls of the reference', () => {
     expect(await logMessage({ id: 'large', txt })).toBe('Logged');
     const gzip = openClient(grpcOf(logging), { 'grpc.default_compression_algorithm': 2 });
     expect(await gzip.logMessage({ id: 'gzip', txt })).toBe('Logged');
-    // A megabyte that was a kilobyte on its way is one all the same.
+    // 20 MB that were small on the wire are 20 MB all the same.
     const bomb = { id: 'bomb', txt: 'x'.repeat(20_000_000) };
     await expect(gzip.logMessage(bomb)).rejects.toThrow(refusal(status.RESOURCE_EXHAUSTED));
     expect((await readEntries(logging.url)).map(({ id }) => id)).toStrictEqual(['large', 'gzip']);
@@ -364,7 +364,7 @@ describe('a facade over gRPC', () => {
       socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
       await once(socket, 'readable');
     });
-    // The rest waits behind them, and may be cut before it has anything.
+    // The rest waits behind these, and may be cut before it has anything.
     void Promise.allSettled(begun);
     await Promise.all(begun.slice(0, 100));
     expect(await request(`${facade.url}/?id=7`)).toMatchObject({ status: 200 });
@@ -534,7 +534,7 @@ describe('the port of gRPC', () => {
 
   test('is left alone, with a warning, where nobody asked for it and it is in use', async () => {
     const taken = createServer().listen(50_051, '127.0.0.1');
-    // Whoever else has it does as well.
+    // If something else has the port, that will do as well.
     taken.on('error', () => {});
     sandbox.defer(() => taken.close());
     await Promise.race(
@@ -565,7 +565,7 @@ test('mlog send does not load what gRPC needs', async () => {
       process.stderr.write(JSON.stringify(loaded));
     });`,
   );
-  // Node cuts its options at spaces, and the folder has one in its name.
+  // Node splits its options at spaces, and the name of the folder has one.
   const env = { NODE_OPTIONS: `--require "${hook}"` };
   const sent = await sandbox.run(['send', '--url', facade.url, 'Its me'], { env });
   expect(sent).toMatchObject({ code: 0, stderr: '["loaded.cjs"]' });

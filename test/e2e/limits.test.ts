@@ -9,7 +9,7 @@ import { refusalOf, toReply } from '../support/refusal.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 import { readEntries } from '../support/writers.ts';
 
-// Clients and services that take more than their share, against limits that are small.
+// Clients and services that take more than their share, against small limits.
 
 let sandbox: Sandbox;
 beforeEach(async () => {
@@ -25,7 +25,9 @@ const openSocket = async (url: string): Promise<Socket> => {
   return socket;
 };
 
-/** Asks on a kept connection; gives what came back, nothing when it was closed instead. */
+/**
+ * Sends a request on a kept connection. Returns the reply, or nothing if the connection was closed.
+ */
 const ask = async (socket: Socket): Promise<string> => {
   const answered = Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [''])]);
   socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -65,7 +67,7 @@ test('the logging service refuses what it cannot queue, and stores nothing of it
   const path = new URL('/logging', url);
   const logged: string[] = [];
   const refused: Reply[] = [];
-  // A single burst may find the disk faster than the network; some bursts do not.
+  // The disk may keep up with a single burst, but not with several.
   for (let burst = 0; burst < 50 && refused.length === 0; burst += 1) {
     const ids = Array.from({ length: 30 }, (_, index) => `id-${burst}-${index}`);
     const replies = await Promise.all(ids.map((id) => postForm(path, { id, txt: 'a' })));
@@ -132,7 +134,7 @@ test('connections beyond the most are refused with a reason, and probes are answ
   const sockets: Socket[] = [];
   for (let n = 0; n < 5; n += 1) sockets.push(await openSocket(url));
   for (const socket of sockets) expect(await ask(socket)).toMatch(/^HTTP\/1\.1 200 /);
-  // Those that say nothing keep nobody out.
+  // Silent clients keep nobody out.
   for (let n = 0; n < 30; n += 1) await openSocket(url);
   for (const probe of ['/livez', '/readyz']) await getText(new URL(probe, url));
   const form = { id: 'one', txt: 'Its me' };
@@ -159,7 +161,7 @@ test('connections of all services leave descriptors for what the process itself 
   await getText(new URL('/readyz', url));
 });
 
-/** Starts all services through a command, on free ports; gives where the facade is. */
+/** Starts all services through a command, on free ports. Returns the address of the facade. */
 const serveThrough = async (command: string, ...args: string[]) => {
   const program = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
   const ports = ['--port', '0', '--logging-port', '0', '--messages-port', '0'];
@@ -180,7 +182,7 @@ test('a reply that never ends is given up, each attempt after its time as a whol
   let posts = 0;
   const upstream = createServer((incoming, response) => {
     incoming.resume();
-    // It looks like a reference service, which has a list and no health page.
+    // It looks like the reference, which has a list and no health page.
     if (incoming.method === 'HEAD') return void response.writeHead(200).end();
     if (incoming.method !== 'POST') return void response.writeHead(404).end();
     posts += 1;

@@ -6,7 +6,7 @@ import { type Child, startChild } from '../support/child.ts';
 import { request } from '../support/http.ts';
 import { openSandbox, type Sandbox, type Services } from '../support/sandbox.ts';
 
-// `mlog list --exec`: a command takes each message, and only then the position moves.
+// `mlog list --exec`: the position moves only after a command has taken the message.
 
 const programPath = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
 const waitMs = 15_000;
@@ -72,7 +72,7 @@ describe('mlog list --exec', () => {
   });
 
   test('moves the position behind a message when its command has ended with 0', async () => {
-    // It fails on the second message until a file is there.
+    // The command fails for the second message until a file exists.
     const command = 'read txt; test "$txt" != two || test -e ready';
     const args = ['--cursor', cursor, '--exec', command];
     const failed = await run(...args);

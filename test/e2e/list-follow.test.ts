@@ -10,7 +10,8 @@ import { getText, request } from '../support/http.ts';
 import { openSandbox, portOf, type Sandbox, type Services } from '../support/sandbox.ts';
 import { findFaults, readEntries, startWriters, type StoredEntry } from '../support/writers.ts';
 
-// `mlog list -f`: history and then what comes, through outages, kills, closed pipes and Ctrl-C.
+// `mlog list -f`: stored messages and then new ones, through outages, kills, closed pipes and
+// Ctrl-C.
 
 const programPath = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
 const waitMs = 10_000;
@@ -28,7 +29,7 @@ beforeEach(async () => {
   return () => sandbox.close();
 });
 
-/** Sends messages together; gives their ids. */
+/** Sends messages together. Returns their ids. */
 const post = async (...texts: string[]): Promise<string[]> => {
   const body = texts.map((txt) => `${JSON.stringify({ txt })}\n`).join('');
   const headers = { 'content-type': 'application/x-ndjson' };
@@ -46,11 +47,11 @@ const start = async (command: string, args: readonly string[]): Promise<Child> =
   return child;
 };
 
-/** Starts `mlog list -f`, which goes on until something ends it. */
+/** Starts `mlog list -f`, which runs until something ends it. */
 const startList = (...args: string[]): Promise<Child> =>
   start(process.execPath, [programPath, 'list', '-f', ...args]);
 
-/** Resolves once it was asked where the journal stands, as `mlog list -f` does at first. */
+/** Resolves once the head of the journal was requested, as `mlog list -f` does first. */
 const asked = () =>
   services.facade.waitForLine(({ method, status }) => method === 'HEAD' && status === 200, waitMs);
 
@@ -60,12 +61,12 @@ const printed = (list: Child, stdout: string) =>
 const remarked = (list: Child, pattern: RegExp) =>
   list.waitFor(() => (pattern.test(list.stderr()) ? true : undefined), waitMs);
 
-/** All services again on the same ports and store. */
+/** Starts all services again on the same ports and store. */
 const serveAgain = async (...args: string[]): Promise<void> => {
   services = await sandbox.serveAll('--port', portOf(services.facade.url), ...args);
 };
 
-/** The entries of all whole lines; the last one of a killed process may be cut. */
+/** Returns the entries of all complete lines; the last line of a killed process may be cut. */
 const entriesOf = (stdout: string): StoredEntry[] =>
   stdout
     .slice(0, stdout.lastIndexOf('\n') + 1)
@@ -139,7 +140,7 @@ describe('mlog list -f', () => {
     for (const [index, signal] of (['SIGKILL', 'SIGTERM'] as const).entries()) {
       await services.facade.kill(signal);
       await remarked(list, /Trying again\.\n$/);
-      // Something that is no facade hangs up on it time and again: that is not worth a word.
+      // Something that is no facade hangs up repeatedly, which deserves no remark.
       await hangUp(services.facade.url, 2 - index);
       await serveAgain();
       await post(`after ${signal}`);
@@ -154,7 +155,7 @@ describe('mlog list -f', () => {
     expect(await list.kill('SIGINT')).toStrictEqual({ code: null, signal: 'SIGINT' });
   });
 
-  /** Takes the place of a service, closes so many connections, and leaves again. */
+  /** Takes the place of a service, closes this many connections, and leaves again. */
   const hangUp = async (url: string, count: number): Promise<void> => {
     let left = count;
     await new Promise<void>((resolve, reject) => {
@@ -202,7 +203,7 @@ describe('mlog list -f', () => {
     await asked();
     await post('three');
     await printed(shell, 'one\ntwo\nthree\n');
-    // A pipe tells that nobody reads it when something is written.
+    // Only a write shows that nobody reads a pipe.
     let hasEnded = false;
     void shell.exited.then(() => (hasEnded = true));
     while (!hasEnded) await post('more');
@@ -227,7 +228,7 @@ describe('mlog list --cursor', () => {
       expect(list.stderr()).toBe('');
       const some = entriesOf(list.stdout());
       expect(some.map(({ seq }) => seq)).toStrictEqual(some.map((_, n) => some[0]!.seq + n));
-      // Only the line at which it was killed may come again.
+      // Only the line at which it was killed may be repeated.
       const last = all.at(-1)?.seq ?? 0;
       if (last > 0 && some[0]?.seq === last) expect(some.shift()).toStrictEqual(all.at(-1));
       expect(some[0]?.seq ?? last + 1).toBe(last + 1);

@@ -26,7 +26,7 @@ const serveThrough = async (faults: Partial<Faults>, ...args: string[]): Promise
 
 test('a message is stored once when its first reply is lost', async () => {
   let replies = 0;
-  // The first reply of all tells the facade which logging service it has.
+  // The very first reply tells the facade which logging service it has.
   const dropReply = (): boolean => (replies += 1) === 2;
   const { logging, facade } = await serveThrough({ dropReply });
 
@@ -34,7 +34,7 @@ test('a message is stored once when its first reply is lost', async () => {
   expect(reply).toMatchObject({ status: 200, text: '{"id":"one","txt":"Its me"}\n' });
   expect(replies).toBeGreaterThan(2);
   expect(await readEntries(logging.url)).toMatchObject([{ seq: 1, id: 'one', txt: 'Its me' }]);
-  // The loss came after the commit: the second attempt found the message there.
+  // The reply was lost after the commit, so the second attempt found the message.
   await logging.waitForLine((line) => line['msg'] === 'Duplicate message detected: one', 5000);
 });
 
@@ -63,7 +63,7 @@ test('of 200 messages at once none is lost or doubled when three replies in ten 
     if (isDropped) dropped += 1;
     return isDropped;
   };
-  // Small batches, for many replies; enough attempts that bad luck alone fails nobody.
+  // Small batches, for many replies, and enough attempts that bad luck fails nothing.
   const many = ['--batch-max-count', '4', '--attempts-max', '50'];
   const { logging, facade } = await serveThrough({ dropReply }, ...many);
 

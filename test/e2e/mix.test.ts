@@ -3,7 +3,7 @@ import { getText, postForm, request } from '../support/http.ts';
 import { type Fate, type ReferenceLogging, startReferenceLogging } from '../support/reference.ts';
 import { openSandbox, portOf, type Sandbox, type Service } from '../support/sandbox.ts';
 
-// Our facade in front of a reference logging service, which knows forms and nothing else.
+// Our facade in front of the reference's logging service, which takes only forms.
 
 const patience = ['--retry-delay-ms', '50', '--attempt-timeout-ms', '1000'];
 

@@ -8,13 +8,13 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { startChild } from '../support/child.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 
-// Where mlog is started with less than a person at a terminal has: no home, no output, no disk.
+// Starting mlog with less than a user at a terminal has: no home, no output, no disk.
 
 const programPath = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const oneLine = /^mlog: [^\n]+\n$/;
 const anyPorts = ['--port', '0', '--logging-port', '0', '--messages-port', '0'];
-/** A user without a name, a home or a right. */
+/** A user without a name, a home or permissions. */
 const nobody = { uid: 54_321, gid: 54_321 };
 const isRoot = process.getuid?.() === 0;
 
@@ -66,7 +66,7 @@ describe('a start', () => {
     }
   });
 
-  /** Runs a copy of the program that anybody may read, wherever the project and its Node lie. */
+  /** Runs a copy of the program that anyone may read, wherever the project and Node are. */
   const runAsNobody = async (args: string[], env: NodeJS.ProcessEnv) => {
     await chmod(sandbox.folder, 0o755);
     const node = join(sandbox.folder, 'node');
@@ -137,14 +137,14 @@ test('a device is no cursor, and is not read without end', async () => {
 });
 
 describe('a program that has another one in between', () => {
-  // Such a shell stands between npm and mlog: it ends by SIGTERM and passes it on to nobody.
+  // Such a shell is between npm and mlog: SIGTERM ends it, and it does not pass the signal on.
   test('stops in order when the process that started it has ended', async () => {
     const command = `"${process.execPath}" "${programPath}" serve messages --port 0 "$@" & wait`;
     const env = { PATH: process.env['PATH'], ...sandbox.env };
     const shell = await startChild('sh', ['-c', command, 'sh', '--stop-on', 'parent'], { env });
     await shell.waitFor(() => /"msg":"Ready"/.exec(shell.stderr()) ?? undefined, 20_000);
     await shell.kill('SIGTERM');
-    // Its output ends only with the last process that has it.
+    // Its output ends with the last process that has it.
     expect(shell.stderr()).toContain('"msg":"Stopped"');
   });
 

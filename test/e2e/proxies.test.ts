@@ -16,16 +16,16 @@ import { openSandbox, portOf, type Sandbox, type Service } from '../support/sand
 import { readEntries, type StoredEntry } from '../support/writers.ts';
 
 // Real proxies with their defaults, one in front of the facade and one in front of the logging
-// service. Behind each stands one of our own, which cuts replies.
+// service. Behind each is one of ours, which cuts replies.
 
 const programPath = join(import.meta.dirname, '../../bin/mlog.js');
-// More than one request of bulk may hold.
+// More than one bulk request holds.
 const linesCount = 10_500;
 const soonMs = 3000;
 const lively = ['--heartbeat-ms', '200'];
 const patience = [...lively, '--retry-delay-ms', '50'];
 
-/** All that is between a client and the store. */
+/** Everything between a client and the store. */
 type Chain = {
   sandbox: Sandbox;
   url: string;
@@ -208,7 +208,7 @@ describe.each(proxyNames)('behind %s', (name) => {
       );
       cutting.faults.replyMaxBytes = () => Infinity;
       if (listed?.status !== 200) continue;
-      // What a client of HTTP/1.0 cannot see in the body, the head tells it.
+      // What a client of HTTP/1.0 cannot see in the body, the head tells.
       const complete = toEntries(listed.text.slice(0, listed.text.lastIndexOf('\n') + 1));
       const isWhole = complete.at(-1)?.seq === Number(listed.headers['mlog-last-seq']);
       expect(isWhole ? complete : entries).toStrictEqual(entries);
@@ -237,7 +237,7 @@ describe.each(proxyNames)('behind %s', (name) => {
         let cuts = 1;
         cutting.faults.replyMaxBytes = () => (cuts-- > 0 ? bytes : Infinity);
         const id = `cut ${bytes} ${cutting === frontCut ? 'front' : 'back'}`;
-        // One that was not told as stored is sent again by its sender, under its id.
+        // The sender repeats a message that was not confirmed, with its id.
         const send = () => sandbox.run(['send', '--id', id, 'Its me'], { env });
         const { code } = await send();
         if (code !== 0) expect(await send()).toMatchObject({ code: 0 });

@@ -8,7 +8,7 @@ import { getText, postForm, type Reply, request } from '../support/http.ts';
 import { openSandbox, portOf, type Sandbox, type Service } from '../support/sandbox.ts';
 import { readEntries, type StoredEntry } from '../support/writers.ts';
 
-// The messages role with --follow: its own copy of another journal, whatever becomes of that one.
+// The messages role with --follow: a copy of another journal, whatever happens to that one.
 
 const waitMs = 15_000;
 const at = '2026-11-25T12:00:00.000Z';
@@ -38,7 +38,7 @@ const entriesOf = ({ text }: Reply): StoredEntry[] =>
     .filter(Boolean)
     .map((line) => JSON.parse(line) as StoredEntry);
 
-/** Waits until the replica has so many entries; gives them. */
+/** Waits until the replica has this many entries, and returns them. */
 const caughtUp = (replica: Service, count: number): Promise<StoredEntry[]> =>
   vi.waitFor(
     async () => {
@@ -72,7 +72,7 @@ test.each([
 
   let count = 2;
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-    // The other one goes: reads go on. It comes back with more.
+    // The original goes away while reads continue, and returns with more.
     const before = await readEntries(logging.url);
     await logging.kill(signal);
     expect(entriesOf(await read(replica, '', ndjson))).toStrictEqual(before);
@@ -82,7 +82,7 @@ test.each([
     count += 1;
     await caughtUp(replica, count);
 
-    // The replica goes, and misses some.
+    // The replica goes away and misses some entries.
     await replica.kill(signal);
     await log(logging, `${signal} of the replica`);
     count += 1;
@@ -156,7 +156,7 @@ test('a replica is followed as the logging service is, and into what comes later
 });
 
 test('the lag tells how many messages are not here yet', async () => {
-  // A logging service that has ten entries and gives them when the test says.
+  // A logging service that has ten entries and sends them when the test says so.
   const give: ((from: number, to: number) => void)[] = [];
   const entryOf = (seq: number) => JSON.stringify({ seq, id: `${seq}`, txt: 'a', at });
   const server = createServer(({ method, url, headers }, response) => {
@@ -258,7 +258,7 @@ test('a replica that is behind what retention keeps stops, and says where that b
   expect(said['msg']).toContain('seq 5');
   expect(entriesOf(await read(again, '', ndjson))).toStrictEqual(entries);
 
-  // One that has nothing yet begins where the other one does.
+  // A replica without entries begins where the other one does.
   const fresh = await sandbox.serve('messages', '--follow', kept.url);
   expect(await caughtUp(fresh, 2)).toMatchObject([{ seq: 5 }, { seq: 6 }]);
 });

@@ -6,7 +6,7 @@ import { refusalOf } from '../support/refusal.ts';
 import { openSandbox, type Sandbox, type Service } from '../support/sandbox.ts';
 import { findFaults, readEntries, startWriters } from '../support/writers.ts';
 
-// --retain-messages and --retain-age: what is removed is told, and nobody who reads is disturbed.
+// --retain-messages and --retain-age: removals are reported, and readers are not disturbed.
 
 const waitMs = 15_000;
 const ndjson = { accept: 'application/x-ndjson' };
@@ -28,7 +28,7 @@ const log = async (service: Service, ...texts: string[]): Promise<void> => {
 const numbered = (count: number, from = 1): string[] =>
   Array.from({ length: count }, (_, index) => `text ${from + index}`);
 
-/** Waits until the oldest entry that a service tells of is this one. */
+/** Waits until the oldest entry that a service reports is this one. */
 const firstSeqIs = (service: Service, firstSeq: number) =>
   vi.waitFor(
     async () => {
@@ -38,7 +38,7 @@ const firstSeqIs = (service: Service, firstSeq: number) =>
     { timeout: waitMs },
   );
 
-/** Waits until an entry is not there at all any more. */
+/** Waits until an entry is gone. */
 const isRemoved = (service: Service, id: string) =>
   vi.waitFor(
     async () => {
@@ -133,7 +133,7 @@ describe('a service that keeps the newest so many', () => {
     );
     await served.kill('SIGTERM');
 
-    // Into a copy that is too far behind nothing can be copied any more.
+    // Nothing more can be copied into a copy that is too far behind.
     await log(logging, ...numbered(50, 200));
     await firstSeqIs(logging, 146);
     const late = await sandbox.run(backup);
@@ -182,7 +182,7 @@ test('nobody who reads or follows is disturbed while the oldest are removed', as
   while (first < 500) {
     const entries = await readEntries(logging.url);
     first = entries[0]?.seq ?? first;
-    // Without a gap, and never an entry that was sent by nobody.
+    // Without a gap, and without an entry that nobody sent.
     const moved = entries.map((entry) => ({ ...entry, seq: entry.seq - first + 1 }));
     expect(findFaults(moved, { ...writers, acknowledged: new Set() })).toStrictEqual([]);
     expect(entries.length).toBeGreaterThanOrEqual(reads > 0 ? 50 : 0);

@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 
 const programPath = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
-/** The totals stand before it, as after every call that was to send lines. */
+/** The totals come before it, as after every call that sends lines. */
 const lastLine = /^(?:0 logged\n)?mlog: [^\n]+\n$/;
 
 let sandbox: Sandbox;

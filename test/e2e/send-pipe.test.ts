@@ -9,7 +9,7 @@ import { startProxy } from '../support/proxy.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 import { readEntries } from '../support/writers.ts';
 
-// `mlog send --lines` at the end of a pipe that lives: pauses, signals, and services that go away.
+// `mlog send --lines` at the end of a live pipe: pauses, signals, and services that go away.
 
 const programPath = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
 
@@ -48,7 +48,7 @@ const startSending = (...args: string[]): Sending => {
   };
 };
 
-/** Serves what stands in the place of a facade; gives its address. */
+/** Serves something in the place of a facade. Returns its address. */
 const serve = async (handler: RequestListener): Promise<string> => {
   const server = createServer(handler).listen(0, '127.0.0.1');
   sandbox.defer(() => {
@@ -72,7 +72,7 @@ describe('mlog send --lines from a live pipe', () => {
     const sending = startSending('--lines', '--url', facade.url);
     sending.write('one\n');
     await stored(logging.url, 1);
-    // Longer than a body may pause: a request that stayed open would have been answered 408 or cut.
+    // Longer than a body may pause: a request that stayed open would get 408 or be cut.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     sending.write('two\nthr');
     await stored(logging.url, 2);
@@ -96,7 +96,7 @@ describe('mlog send --lines from a live pipe', () => {
       sending.write('two\n');
       await expect.poll(() => sending.child.stdin!.writableLength).toBe(0);
       sending.write('three\nhalf a li');
-      // Both pieces are taken by the process once the pipe is empty and the first one is under way.
+      // The process has taken both pieces once the pipe is empty and the first one is in flight.
       await expect.poll(() => sending.child.stdin!.writableLength).toBe(0);
       await new Promise((resolve) => setTimeout(resolve, 200));
       sending.child.kill(signal);
@@ -132,7 +132,7 @@ describe('mlog send --lines from a live pipe', () => {
     sandbox.defer(() => proxy.close());
     const hasty = ['--retry-delay-ms', '10', '--attempts-max', '2'];
     const facade = await sandbox.serve('facade', '--logging', proxy.url, ...hasty);
-    // Two batches in a row fail in every attempt; the lines behind them would succeed.
+    // Two batches in a row fail in every attempt; the lines after them would succeed.
     let replies = 0;
     proxy.faults.dropReply = () => (replies += 1) > 3 && replies < 9;
     const texts = Array.from({ length: 30_000 }, (_, index) => `line ${index}`);

@@ -9,7 +9,7 @@ import { readEntries } from '../support/writers.ts';
 
 const programPath = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
 const uuid = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
-/** Nothing listens there: port 1 is for a service of 1988 that nobody runs. */
+/** Nothing listens there: port 1 belongs to a service of 1988. */
 const nowhere = 'http://127.0.0.1:1';
 const oneLine = /^mlog: [^\n]+\n$/;
 
@@ -125,7 +125,7 @@ describe('mlog send', () => {
   test.skipIf(process.platform !== 'linux')(
     'refuses what is not UTF-8 and takes U+FFFD',
     async () => {
-      // A shell makes the bytes; Node itself can only start a process with whole characters.
+      // Through a shell, because Node itself can only pass whole characters to a process.
       const shell = async (command: string) => {
         const child = await startChild('/bin/bash', ['-c', command], {
           env: {
@@ -200,7 +200,7 @@ describe('mlog send without a facade', () => {
     const run = await sandbox.run(['send', 'Its me'], { env });
     expect(run).toMatchObject({ code: 3, stdout: '' });
     expect(run.stderr.trimEnd().split('\n')).toStrictEqual([
-      // The question is there at once, not after the last attempt.
+      // The hint appears at once, not after the last attempt.
       expect.stringMatching(
         /^Attempt 1 of 3 failed: .*127\.0\.0\.1:1.* Is it started \(`mlog serve`\)/,
       ),

@@ -23,7 +23,10 @@ beforeEach(async () => {
   return () => sandbox.close();
 });
 
-/** A message the server has begun to take: it said "100 Continue", and some of the body is sent. */
+/**
+ * A message that the server has begun to take: it replied "100 Continue", and part of the body is
+ * sent.
+ */
 type Upload = { id: string; txt: string; finish: () => Promise<{ status: number; text: string }> };
 
 const beginUpload = async (url: string, id: string, isWhole = false): Promise<Upload> => {
@@ -86,7 +89,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('after %s', (signal) => {
     for (const { id, txt } of uploads) attempted.set(id, txt);
     for (const { id } of uploads) acknowledged.add(id);
     expect(findFaults(entries, { attempted, acknowledged })).toStrictEqual([]);
-    // An orderly stop leaves nobody in doubt: what was stored was answered.
+    // A graceful shutdown leaves no doubt: everything stored was answered.
     expect(entries.filter(({ id }) => !acknowledged.has(id))).toStrictEqual([]);
   });
 
@@ -134,7 +137,7 @@ describe('a stop', () => {
     return socket;
   };
 
-  /** Stops with SIGTERM and gives the exit code, or says that it came too late. */
+  /** Stops with SIGTERM. Returns the exit code, or that the stop took too long. */
   const stopSoon = async (service: Service): Promise<number | string | null> => {
     const startedAt = performance.now();
     const { code } = await service.kill('SIGTERM');
@@ -151,7 +154,7 @@ describe('a stop', () => {
     const services = Object.values(await sandbox.serveAll());
     for (const service of services) {
       for (let n = 0; n < 5; n += 1) await connected(service);
-      // Connections are accepted in their order: with these, the silent ones are as well.
+      // Connections are accepted in order, so the silent ones before these are accepted, too.
       for (let n = 0; n < 5; n += 1) await keptAlive(service);
     }
     expect(await stopSoon(services[0]!)).toBe(0);
@@ -242,7 +245,7 @@ test('the store is for its owner alone, whatever the umask', async () => {
 });
 
 describe('a signal during the start', () => {
-  /** Starts a service whose address is found by a lookup that takes a while, or for ever. */
+  /** Starts a service whose address takes a while to resolve, or never does. */
   const startSlowly = async (lookupMs: number, ...args: string[]) => {
     const preload = join(sandbox.folder, 'slow-lookup.cjs');
     await writeFile(

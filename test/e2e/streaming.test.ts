@@ -6,16 +6,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { request } from '../support/http.ts';
 import { openSandbox, type Sandbox, type Service } from '../support/sandbox.ts';
 
-// A long journal, read as a whole: it flows, and takes no more memory than a short one.
+// A long journal is streamed, and takes no more memory than a short one.
 
 const count = 100_000;
 
-/** The most that a process may take; what it lists has 36 to 60 MB and as objects more. */
+/** The most memory of a process. What it lists has 36 to 60 MB, and more as objects. */
 const caps = { logging: 300, facade: 200 };
 
 /**
- * What Node 20 does by itself: newer ones let the youngest objects take four times as much before
- * they look which of them are needed, so that it is up to chance what a process takes.
+ * The default of Node 20. Newer versions let young objects take four times as much before they are
+ * collected, so that the memory of a process depends on chance.
  */
 const youngAsNode20 = { NODE_OPTIONS: '--max-semi-space-size=16' };
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   const filled = await sandbox.serveAll();
   await fill(filled.facade.url);
   await filled.facade.kill('SIGTERM');
-  // Begun anew, for what it took to fill it is not what it takes to read it.
+  // Restarted, because the memory for filling it is not that for reading it.
   const patient = ['--reader-stall-ms', '60000', '--log-level', 'debug'];
   const messages = await sandbox.serve('messages');
   logging = await sandbox.serve('logging', ...patient);
@@ -52,7 +52,7 @@ const fill = async (url: string): Promise<void> => {
   expect((await answered).split('\n')).toHaveLength(count + 1);
 };
 
-/** Begins to count anew how much memory a process has had at most. */
+/** Resets the peak memory of a process. */
 const forgetPeak = ({ pid }: Service): Promise<void> => writeFile(`/proc/${pid}/clear_refs`, '5');
 
 const peakMegabytes = async ({ pid }: Service): Promise<number> => {
@@ -102,7 +102,7 @@ describe.runIf(process.platform === 'linux')(`${count} messages`, () => {
     const [first] = (await once(response, 'data')) as [string];
     const begunMs = performance.now() - askedAt;
     response.pause();
-    // Most of it is still to be made; what is in the way of its reader is in nobody's.
+    // Most of the reply is still to be made, and a slow reader blocks nobody else.
     expect(await request(new URL('/livez', service.url))).toMatchObject({ status: 200 });
 
     const texts = textsOf(first + (await text(response)));

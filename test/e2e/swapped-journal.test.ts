@@ -7,7 +7,7 @@ import { openEvents } from '../support/events.ts';
 import { request } from '../support/http.ts';
 import { openSandbox, portOf, type Sandbox, type Service } from '../support/sandbox.ts';
 
-// A journal that takes the place of another one is noticed, also where it is longer than that.
+// A journal that replaces another one is noticed, even if it is longer.
 
 const programPath = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
 const waitMs = 15_000;
@@ -53,7 +53,7 @@ const startFollowing = async (): Promise<Child> => {
   return list;
 };
 
-/** Puts another store in the place of the first one, with more entries. */
+/** Replaces the first store with another one that has more entries. */
 const swaps = {
   async another() {
     const other = await serveStore('other.db');
@@ -87,7 +87,7 @@ test.each([
   await stream.waitFor(() => stream.seqs()[1]);
 
   await swaps[swap]();
-  // A follower of the command line, one of events, a replica and a backup.
+  // A follower on the command line, one of events, a replica and a backup.
   expect(await list.exited).toMatchObject({ code: 6 });
   expect(list.stdout()).not.toMatch(/other|grown/);
   expect(await stream.ended).toBe(true);
@@ -98,7 +98,7 @@ test.each([
   expect(said['msg']).toContain('another journal');
   expect(await copied()).toBe(10);
   expect(await sandbox.run(backup)).toMatchObject({ code: 5 });
-  // A cursor file knows the id of its journal, no entry.
+  // A cursor file holds the id of its journal, but no entry.
   const kept = await readFile(cursor, 'utf8');
   if (swap === 'another') {
     const run = await sandbox.run(['list', '--cursor', cursor, '--url', facade.url]);
@@ -165,7 +165,7 @@ test('a replica that is behind has a position of its original, and no other one'
     timeout: waitMs,
   });
   expect(await at(11)).toMatchObject({ status: 410 });
-  // While the original is away nobody knows how far it went.
+  // While the original is away, nobody knows how far it went.
   await logging.kill('SIGTERM');
   expect(await at(11)).toMatchObject({ status: 200, text: '' });
 });

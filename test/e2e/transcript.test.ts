@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { getText, postForm, request } from '../support/http.ts';
 import { openSandbox, portOf, type Sandbox, type Service } from '../support/sandbox.ts';
 
-// What a client of the reference sees, told again: the same requests, the same bytes back.
+// A transcript of the reference, replayed: the same requests, the same bytes back.
 
 const notImplemented = 'Message-service not implemented yet';
 const uuid = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;

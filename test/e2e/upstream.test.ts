@@ -7,7 +7,7 @@ import { startReferenceLogging } from '../support/reference.ts';
 import { openSandbox, portOf, type Sandbox } from '../support/sandbox.ts';
 import { readEntries } from '../support/writers.ts';
 
-// What a facade makes of the services it is pointed to.
+// How a facade handles the services that it is pointed to.
 
 let sandbox: Sandbox;
 beforeEach(async () => {

@@ -88,7 +88,7 @@ function readyLines(facade: Service) {
   return facade.lines().filter(({ msg }) => msg === 'Ready');
 }
 
-/** Finds the children of the process by what Linux tells of its threads. */
+/** Finds the children of the process in what Linux lists for its threads. */
 async function workersOf({ pid }: Service): Promise<number[]> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return children.trim().split(' ').filter(Boolean).map(Number);

@@ -5,14 +5,14 @@ import * as appends from '../../src/grpc/append-messages.ts';
 import * as schemas from '../../src/grpc/generated/logging_pb.ts';
 import * as reads from '../../src/grpc/read-messages.ts';
 
-// protobuf-es cuts a byte order mark off a text; all else it reads as it was written.
+// protobuf-es drops a byte order mark at the start of a text, and reads everything else unchanged.
 const text = fc.string({ unit: 'binary' }).filter((value) => !value.startsWith('\uFEFF'));
 const seq = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const message = fc.record({ id: text, txt: text });
 const entry = fc.record({ seq, id: text, txt: text, at: text });
 const statuses = ['logged', 'duplicate', 'conflict'] as const;
 
-/** Gives what protobuf-es writes, with plain numbers where it wants a bigint. */
+/** Encodes with protobuf-es, taking plain numbers for its bigints. */
 function write(schema: DescMessage, fields: object): Buffer {
   return Buffer.from(toBinary(schema, create(schema, withBigints(fields) as never)));
 }

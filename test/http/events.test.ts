@@ -10,7 +10,7 @@ const lineMaxLength = 1_000_000;
 const running = { heartbeatMs: 10_000, stopping: new AbortController().signal };
 const stopped = { ...running, stopping: AbortSignal.abort() };
 
-/** Any text, and what a line of an event could be ended or begun by. */
+/** Any text, including what might begin or end a line of an event. */
 const text = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1 }),
   fc

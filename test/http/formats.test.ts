@@ -16,7 +16,7 @@ import { encodeTexts, toJsonString } from '../../src/journal/texts.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 
-/** Pieces of which the usual bodies are made, and of which some are made wrong. */
+/** Parts of the usual bodies, and malformed ones. */
 const part = fc.oneof(
   fc.constantFrom('id', 'txt', '=', '&', '%20', '%', '+', 'é', '\0', '\n', '\\', '"', ' '),
   fc.constantFrom('{"id":"', '","txt":"', '{"txt":"', '"}', '\\u0041', '\\"', 'txt=', 'id=', '😀'),
@@ -26,7 +26,7 @@ const short = fc.array(part, { maxLength: 2 }).map((pieces) => pieces.join(''));
 const plainForm = fc.tuple(short, short).map(([id, txt]) => `id=${id}&txt=${txt}`);
 const plainJson = fc.tuple(short, short).map(([id, txt]) => `{"id":"${id}","txt":"${txt}"}`);
 
-/** What a parser gives, or what it throws. */
+/** Returns what a parser returns, or what it throws. */
 function outcomeOf(parse: () => unknown): unknown {
   try {
     return parse();

@@ -25,7 +25,7 @@ describe('a reading that is resumed', () => {
     return store;
   }
 
-  /** Reads 5 entries an attempt, and breaks off until all are there. */
+  /** Reads 5 entries per attempt, and is interrupted until all are there. */
   function read(more: Partial<ResumeOptions> = {}) {
     const journal = {
       head: () => now.head(),

@@ -55,7 +55,7 @@ describe('the diagnostics', () => {
   });
 });
 
-/** Starts a logging service in memory on a port that was free. */
+/** Starts a logging service in memory on a free port. */
 async function startWith(stderr: 'pipe' | number) {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');

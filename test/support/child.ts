@@ -5,27 +5,27 @@ import type { Readable } from 'node:stream';
 /** How a process ended: with an exit code, or by a signal; the other one is null. */
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
-/** What a child process gets at its start; without `env` it inherits ours. */
+/** What a child process gets at its start. Without `env` it inherits ours. */
 export type ChildOptions = {
   env?: NodeJS.ProcessEnv;
   cwd?: string;
   input?: string | Uint8Array;
 };
 
-/** A child process, all that it has printed so far, and the means to wait for more. */
+/** A child process, everything that it has printed so far, and a way to wait for more. */
 export type Child = {
   pid: number;
   stdout: () => string;
   stderr: () => string;
-  /** Resolves once the process has ended and all of its output is here. */
+  /** Resolves once the process has ended and all its output has arrived. */
   exited: Promise<Exit>;
-  /** Asks `look` now and after each new piece of output, until it finds something. */
+  /** Calls `look` now and after each piece of output, until it returns something. */
   waitFor: <T>(look: () => T | undefined, timeoutMs: number) => Promise<T>;
-  /** Sends the signal, SIGKILL by default, and waits for the end of the process. */
+  /** Sends a signal, SIGKILL by default, and waits for the end of the process. */
   kill: (signal?: NodeJS.Signals) => Promise<Exit>;
 };
 
-/** Starts a child process with its input closed after `input`; rejects if it cannot be started. */
+/** Starts a child process whose input ends after `input`. Rejects if it cannot be started. */
 export const startChild = async (
   command: string,
   args: readonly string[],

@@ -4,17 +4,17 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** A proxy whose replies end with their connections. */
 export type ClosingProxy = {
   url: string;
-  /** Ends the next reply behind so many bytes of its body, as if that were all of it. */
+  /** Ends the next reply after this many bytes of its body, as if it were complete. */
   cutNext: (bodyBytes: number) => void;
-  /** How many replies were cut. */
+  /** Returns how many replies were cut. */
   cuts: () => number;
   close: () => Promise<void>;
 };
 
 /**
- * Starts a proxy that speaks HTTP/1.0 to the service, as nginx does by default, so the service ends
- * a body of unknown length by closing the connection. The reply is handed on in that form: a client
- * cannot tell a body that was cut off from one that is over.
+ * Starts a proxy that speaks HTTP/1.0 to the service, as nginx does by default, so that the service
+ * ends a body of unknown length by closing the connection. The reply is passed on in that form: a
+ * client cannot tell a body that was cut from a complete one.
  */
 export const startClosingProxy = async (targetUrl: string): Promise<ClosingProxy> => {
   const { hostname, port } = new URL(targetUrl);

@@ -6,25 +6,25 @@ import type { StoredEntry } from './writers.ts';
 const waitTimeoutMs = 20_000;
 const reconnectMs = 20;
 
-/** What stands between two blank lines of a stream: its fields, or a comment. */
+/** The lines between two blank lines of a stream: its fields, or a comment. */
 export type Block = Partial<Record<'id' | 'event' | 'data' | 'retry' | 'comment', string>>;
 
-/** One connection that takes server-sent events, all that came on it, and the means to wait. */
+/** A connection with server-sent events, everything that arrived on it, and a way to wait. */
 export type EventStream = {
   status: number;
   headers: http.IncomingHttpHeaders;
   blocks: readonly Block[];
-  /** The seqs of the events that have an id. */
+  /** Returns the seqs of the events with an id. */
   seqs: () => number[];
-  /** Asks `look` now and after each block, until it finds something. */
+  /** Calls `look` now and after each block, until it returns something. */
   waitFor: <T>(look: () => T | undefined, timeoutMs?: number) => Promise<T>;
-  /** Resolves at the end: true where the server ended the body, false where it broke off. */
+  /** Resolves at the end: true if the server ended the body, false if it was cut. */
   ended: Promise<boolean>;
-  /** Goes away without a word. */
+  /** Disconnects without a word. */
   close: () => void;
 };
 
-/** Asks for events on a connection of its own; resolves with the head of the reply. */
+/** Requests events on a connection of its own. Resolves with the head of the reply. */
 export const openEvents = async (
   url: string | URL,
   headers: http.OutgoingHttpHeaders = {},
@@ -83,25 +83,25 @@ const parseBlock = (text: string): Block => {
   return block;
 };
 
-/** How a follower says where it was. */
+/** How a follower sends its position. */
 export type Position = 'Last-Event-ID' | 'after';
 
-/** A client of events that comes back by its last position, however often it is cut off. */
+/** A client of events that resumes from its last position, however often it is cut off. */
 export type Follower = {
-  /** All that it was ever given, in the order in which it came. */
+  /** Everything it ever received, in the order of arrival. */
   entries: readonly StoredEntry[];
-  /** What it was told that is no entry and no comment, or that was not right. */
+  /** Everything it received that is no entry and no comment, or that was wrong. */
   oddities: readonly string[];
-  /** How often it was answered 200. */
+  /** Returns how often it was answered 200. */
   connections: () => number;
-  /** Resolves once an entry of this seq or a later one is there. */
+  /** Resolves once it has an entry with this seq or a later one. */
   reach: (seq: number) => Promise<void>;
-  /** Goes away without a word, and comes back by its position. */
+  /** Disconnects without a word, and resumes from its position. */
   leave: () => void;
   close: () => Promise<void>;
 };
 
-/** Starts a follower from the beginning of a journal on. */
+/** Starts a follower from the beginning of a journal. */
 export const startFollower = (url: string | URL, by: Position): Follower => {
   const entries: StoredEntry[] = [];
   const oddities: string[] = [];
@@ -127,14 +127,14 @@ export const startFollower = (url: string | URL, by: Position): Follower => {
     stream = await openEvents(target, by === 'after' ? {} : { 'last-event-id': String(after) });
     if (isClosed) stream.close();
     if (stream.status === 200) connections += 1;
-    // A request may be held up for so long on its way that it comes too late, and is tried again.
+    // A request that is delayed for this long arrives too late, and is repeated.
     else if (stream.status < 500 && stream.status !== 408) oddities.push(`status ${stream.status}`);
     let taken = 0;
     const takeNew = (): undefined => {
       for (; taken < stream!.blocks.length; taken += 1) take(stream!.blocks[taken]!);
       news.emit('news');
     };
-    // It looks at each piece and finds nothing that it waits for: the end of the stream ends it.
+    // It looks at each piece and waits for nothing, so only the end of the stream ends it.
     if (stream.status === 200) await stream.waitFor(takeNew, 2 ** 31 - 1).catch(() => {});
     await stream.ended;
   };

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Makes an empty folder for one test; the space in its name catches quoting mistakes. */
+/** Creates an empty folder for one test. The space in its name catches quoting mistakes. */
 export const temporaryFolder = async (): Promise<{ path: string; remove: () => Promise<void> }> => {
   const path = await mkdtemp(join(tmpdir(), 'mlog- '));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };

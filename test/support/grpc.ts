@@ -19,12 +19,12 @@ const callTimeoutMs = 20_000;
 /** From here and from a bundle in `dist/torture`, both two folders down. */
 const root = new URL('../../', import.meta.url);
 
-/** The two calls of the reference, as loaded from its own file. */
+/** The two calls of the reference, loaded from its own file. */
 const reference = loadSync(fileURLToPath(new URL('test/support/reference/logging.proto', root)))[
   'LoggingService'
 ] as ServiceDefinition;
 
-/** mlog's own file, for what the reference has not. */
+/** mlog's own file, for what the reference lacks. */
 const whole = loadSync(fileURLToPath(new URL('proto/logging.proto', root)), {
   keepCase: true,
   longs: Number,
@@ -32,21 +32,21 @@ const whole = loadSync(fileURLToPath(new URL('proto/logging.proto', root)), {
   defaults: true,
 })['LoggingService'] as ServiceDefinition;
 
-/** The host and port of an address such as `grpc://127.0.0.1:50051`. */
+/** Returns the host and port of an address such as `grpc://127.0.0.1:50051`. */
 export const targetOf = (url: string): string => url.replace('grpc://', '');
 
-/** A message as the reference sends it; what is missing is not sent. */
+/** A message as the reference sends it. A missing field is not sent. */
 export type LogRequest = { id?: string; txt?: string };
 
-/** A client with the reference's stubs. */
+/** A client with the stubs of the reference. */
 export type ReferenceClient = {
   logMessage: (request: LogRequest) => Promise<string>;
   getMessages: () => Promise<string[]>;
-  /** The bare client, for calls that no stub makes. */
+  /** The bare client, for calls without a stub. */
   client: Client;
 };
 
-/** Opens a client of the reference; whoever opens it closes `client`. */
+/** Opens a client of the reference. The caller closes `client`. */
 export const openReferenceClient = (url: string, options: ChannelOptions = {}): ReferenceClient => {
   const client = new Client(targetOf(url), credentials.createInsecure(), options);
   return {
@@ -62,7 +62,7 @@ export const openReferenceClient = (url: string, options: ChannelOptions = {}): 
 export const callOwn = <Reply>(client: Client, name: string, request: object): Promise<Reply> =>
   call<Reply>(client, whole, name, request);
 
-/** Entries as they come on a stream. */
+/** Entries as they arrive on a stream. */
 export type Page = { entries: { seq: number; id: string; txt: string; at: string }[] };
 
 /** Opens a stream of entries. */
@@ -76,7 +76,7 @@ export const openRead = (client: Client, request: object) => {
   );
 };
 
-/** The call by which groups are appended, for who writes bytes of his own. */
+/** The call that appends groups, for tests that write their own bytes. */
 export const appendMethod = whole['Append']!;
 
 /** Opens a stream of groups. */
@@ -89,7 +89,7 @@ export const openAppend = (client: Client) => {
   );
 };
 
-/** How a stream ended, whether well or not. */
+/** Returns how a stream ended, well or not. */
 export const endOf = (
   stream: ClientReadableStream<unknown> | ClientDuplexStream<object, unknown>,
 ) =>
@@ -98,14 +98,14 @@ export const endOf = (
     stream.on('status', resolve);
   });
 
-/** What became of a group. */
+/** The outcome of a group. */
 export type AppendReply = {
   group: number;
   results: { status: string; seq: number }[];
   error: { status: number; code: string; message: string } | null;
 };
 
-/** Makes a unary call with bytes as they are. */
+/** Makes a unary call with raw bytes. */
 export const callBytes = (client: Client, path: string, bytes: Uint8Array): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const same = (value: Buffer) => value;
@@ -134,16 +134,16 @@ const call = <Reply>(
     );
   });
 
-/** A stand-in for the reference logging service over gRPC, in this process. */
+/** A stand-in for the reference's logging service over gRPC, in this process. */
 export type ReferenceServer = {
   url: string;
-  /** All calls of LogMessage in the order they came, also those that failed. */
+  /** All calls of LogMessage in order of arrival, including failed ones. */
   calls: readonly Required<LogRequest>[];
   texts: () => string[];
   close: () => void;
 };
 
-/** Starts a server with the reference's two calls alone, save where `onCall` gives an error. */
+/** Starts a server with only the two calls of the reference. `onCall` may return an error. */
 export const startReferenceServer = async ({
   port = 0,
   onCall = () => undefined,
@@ -161,7 +161,7 @@ export const startReferenceServer = async ({
     ) => {
       const failure = onCall(calls.push(request));
       const isNew = !messages.has(request.id);
-      // A reply that is lost has been stored before.
+      // A reply that is lost comes after the message was stored.
       if (!failure || failure.code === status.ABORTED) messages.set(request.id, request.txt);
       if (failure) callback(failure);
       else callback(null, { status: isNew ? 'Logged' : 'Duplicate' });

@@ -2,7 +2,7 @@ import { readSettings } from '../../src/config.ts';
 import { startServer, type Routes, type Server } from '../../src/http/server/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 
-/** Starts an HTTP server in this process, on a free port, with the limits that are given. */
+/** Starts an HTTP server in this process, on a free port, with the given limits. */
 export const startHttpServer = (
   routes: Routes,
   limits: Partial<Parameters<typeof startServer>[0]['limits']> = {},

@@ -6,17 +6,17 @@ import { text } from 'node:stream/consumers';
 const requestTimeoutMs = 30_000;
 const silenceMaxMs = 2000;
 
-/** A whole reply. */
+/** A complete reply. */
 export type Reply = { status: number; headers: http.IncomingHttpHeaders; text: string };
 
-/** What may be said of a request beside its URL; without a method it is a GET. */
+/** The options of a request besides its URL. The default method is GET. */
 export type RequestOptions = {
   method?: string;
   headers?: http.OutgoingHttpHeaders;
   body?: string | Uint8Array;
 };
 
-/** Makes one request on a connection of its own and returns the reply, whatever its status. */
+/** Sends one request on a connection of its own and returns the reply, whatever its status. */
 export const request = async (
   url: string | URL,
   { method = 'GET', headers = {}, body }: RequestOptions = {},
@@ -24,7 +24,7 @@ export const request = async (
   const signal = AbortSignal.timeout(requestTimeoutMs);
   const sent = http.request(url, { method, headers, agent: false, signal });
   const received = new Promise<http.IncomingMessage>((resolve, reject) => {
-    // The listener stays: a server may answer and close while the body is still on its way.
+    // The listener stays, because a server may reply and close while the body is being sent.
     sent.on('response', resolve).on('error', reject);
   });
   sent.end(body);
@@ -36,7 +36,7 @@ export const request = async (
   };
 };
 
-/** Posts the fields as an HTML form does. */
+/** Posts the fields like an HTML form. */
 export const postForm = (
   url: string | URL,
   fields: Record<string, string>,
@@ -48,7 +48,7 @@ export const postForm = (
     body: new URLSearchParams(fields).toString(),
   });
 
-/** Gets a body as text; rejects unless the status is 200. */
+/** Gets a body as text. Rejects unless the status is 200. */
 export const getText = async (
   url: string | URL,
   headers: http.OutgoingHttpHeaders = {},
@@ -58,7 +58,7 @@ export const getText = async (
   throw new Error(`GET ${String(url)} answered ${reply.status}: ${reply.text}`);
 };
 
-/** Writes the bytes as they are and returns all that comes back until a close or 2 s of silence. */
+/** Sends raw bytes and returns everything that comes back until a close or 2 s of silence. */
 export const rawRequest = async (
   url: string | URL,
   bytes: string | Uint8Array,

@@ -1,13 +1,13 @@
 const everyMs = 10;
 
-/** Watches how late timers come, which tells how busy the machine is with something else. */
+/** Measures how late timers fire, which shows how busy the machine is. */
 export type Lateness = {
-  /** By how many milliseconds the latest timer was late so far. */
+  /** Returns by how many milliseconds the latest timer was late so far. */
   maxMs: () => number;
   stop: () => void;
 };
 
-/** Starts to watch; whoever measures times allows for as much. */
+/** Starts measuring. A test that measures times allows for as much. */
 export const watchLateness = (): Lateness => {
   let maxMs = 0;
   let dueAt = performance.now() + everyMs;

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Finds a port that is free and stays free while its server is down. The system gives ports from
- * 32768 up to clients, and one of those that tries to reach a dead server could get its very port.
+ * Finds a port that is free and stays free while its server is down. The system assigns ports from
+ * 32768 on to clients, and a client that tries to reach a dead server could get its very port.
  */
 export const findPort = async (): Promise<number> => {
   for (;;) {

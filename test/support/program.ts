@@ -8,25 +8,25 @@ const running = new Set<Child>();
 /** One line of diagnostics, as pino wrote it. */
 export type LogLine = Record<string, unknown>;
 
-/** What a program that ran to its end has left behind. */
+/** The result of a program that ran to its end. */
 export type Run = Exit & { stdout: string; stderr: string };
 
 /** A program that keeps running, such as `mlog serve`. */
 export type Program = {
-  /** The line with `msg` "Ready"; it names the URL of each role that the program runs. */
+  /** The line with `msg` "Ready", which names the URL of each role that the program runs. */
   ready: LogLine;
   pid: number;
   stderr: () => string;
-  /** All lines of stderr so far that are JSON objects. */
+  /** Returns all lines of stderr so far that are JSON objects. */
   lines: () => readonly LogLine[];
-  /** Resolves with the first line that fits, be it one that is already there. */
+  /** Resolves with the first matching line, including earlier ones. */
   waitForLine: (predicate: (line: LogLine) => boolean, timeoutMs: number) => Promise<LogLine>;
-  /** Sends the signal, SIGKILL by default, and waits for the end of the program. */
+  /** Sends a signal, SIGKILL by default, and waits for the end of the program. */
   kill: (signal?: NodeJS.Signals) => Promise<Exit>;
   exited: Promise<Exit>;
 };
 
-/** Runs the built program to its end; rejects with what it printed if that takes too long. */
+/** Runs the built program to its end. Rejects with its output if that takes too long. */
 export const runProgram = async (
   args: readonly string[],
   { timeoutMs = 20_000, ...options }: ChildOptions & { timeoutMs?: number } = {},
@@ -44,7 +44,7 @@ export const runProgram = async (
   throw new Error(`mlog ${args.join(' ')} ran for ${timeoutMs} ms\n${run.stdout}${run.stderr}`);
 };
 
-/** Starts the built program and waits until it is ready; rejects with its stderr otherwise. */
+/** Starts the built program and waits until it is ready. Rejects with its stderr otherwise. */
 export const startProgram = async (
   args: readonly string[],
   options: Omit<ChildOptions, 'input'> = {},
@@ -58,12 +58,12 @@ export const startProgram = async (
   return { ready, pid, stderr, lines, waitForLine, kill, exited };
 };
 
-/** Kills every program of this file that is still alive; tests call it after each test. */
+/** Kills every program of this file that is still running. Tests call it after each test. */
 export const stopAllPrograms = async (): Promise<void> => {
   await Promise.all([...running].map((child) => child.kill()));
 };
 
-// Nothing else comes from outside: a developer's own MLOG_* or NO_COLOR would change the tests.
+// Nothing else comes from outside: a developer's MLOG_* or NO_COLOR would change the tests.
 const cleanEnvironment = (): NodeJS.ProcessEnv => ({
   PATH: process.env['PATH'],
   HOME: process.env['HOME'],
@@ -77,7 +77,7 @@ const launch = async (args: readonly string[], options: ChildOptions): Promise<C
   return child;
 };
 
-/** Parses each line of stderr once, however often it is asked. */
+/** Parses each line of stderr once, however often it is requested. */
 const followLines = (child: Child): (() => readonly LogLine[]) => {
   const lines: LogLine[] = [];
   let position = 0;

@@ -13,19 +13,19 @@ const lookEveryMs = 20;
 // Debian keeps servers where only root's PATH looks.
 const path = `${process.env['PATH']}:/usr/sbin`;
 
-/** Where a proxy listens, where it sends to, and the folder for its files. */
+/** Where a proxy listens and sends to, and the folder for its files. */
 type Where = { port: number; target: string; folder: string };
 
-/** How a proxy is started, and the least that its configuration has to say. */
+/** How a proxy is started, and its minimal configuration. */
 type Server = {
-  /** The package of Debian. */
+  /** The Debian package. */
   packageName: string;
   version: string;
   args: (configPath: string) => string[];
   config: (where: Where) => string;
 };
 
-/** Nothing is set that a proxy can do without, so each behaves as it does for its users. */
+/** Only required settings are set, so that each proxy behaves as it does for its users. */
 const servers = {
   nginx: {
     packageName: 'nginx-light',
@@ -90,12 +90,12 @@ export const proxyNames = Object.keys(servers) as ProxyName[];
 /** A proxy in a process of its own. */
 export type ProxyServer = {
   url: string;
-  /** Kills it, which cuts every connection, and starts it again at the same port. */
+  /** Kills it, which cuts every connection, and starts it again on the same port. */
   restart: () => Promise<void>;
   close: () => Promise<void>;
 };
 
-/** Says why a proxy cannot run here; undefined when it can. */
+/** Says why a proxy cannot run here; undefined if it can. */
 export const proxyMissing = (name: ProxyName): string | undefined => {
   const { packageName, version }: Server = servers[name];
   const { status } = spawnSync(name, [version], { env: { PATH: path } });
@@ -134,7 +134,7 @@ export const startProxyServer = async (
   };
 };
 
-/** None of them says in the same way that it listens, so it is asked. */
+/** The proxies do not report in the same way that they listen, so this connects to them. */
 const listening = async (child: Child, port: number): Promise<void> => {
   let hasEnded = false;
   void child.exited.then(() => (hasEnded = true));

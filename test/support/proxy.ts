@@ -4,34 +4,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const backlogMaxBytes = 1_048_576;
 
-/** What a proxy does to the traffic; each member may be set anew at any time. */
+/** What a proxy does to the traffic. Each member may change at any time. */
 export type Faults = {
-  /** Every piece arrives this much later, in both directions; order is kept. */
+  /** Delays every piece by this much, in both directions, in order. */
   delayMs: number;
   /**
-   * Asked when the first bytes after a request come from the target. True loses them and closes
-   * the connection: the target has done its work, and the client will never know.
+   * Called when the first bytes after a request arrive from the target. True drops them and closes
+   * the connection: the target has done its work, and the client never learns it.
    */
   dropReply: () => boolean;
   /**
-   * Asked when the first bytes after a request come from the target. Of the reply so many bytes get
-   * through; then the connection ends, as when the target is killed.
+   * Called when the first bytes after a request arrive from the target. This many bytes of the
+   * reply pass; then the connection ends, as when the target is killed.
    */
   replyMaxBytes: () => number;
-  /** Whether a reply is cut behind a line, where it looks most like a whole one. */
+  /** Whether to cut a reply after a line, where it looks most complete. */
   cutsBehindLine: boolean;
-  /** Asked on each connection; true resets it before the target hears of it. */
+  /** Called for each connection. True resets it before the target learns of it. */
   resetConnection: () => boolean;
   /**
-   * Asked when the first bytes of a connection, or after a reply, come from the client. True resets
-   * the connection, with all that is under way on it, and the target never hears of them.
+   * Called when the first bytes of a connection, or after a reply, arrive from the client. True
+   * resets the connection with everything in flight on it, and the target never learns of them.
    */
   resetRequest: () => boolean;
-  /** While true, bytes of both directions are held, and none is lost. */
+  /** While true, bytes in both directions are held back, and none is lost. */
   paused: boolean;
 };
 
-/** A running proxy; closing it cuts every connection. */
+/** A running proxy. Closing it cuts every connection. */
 export type Proxy = { url: string; faults: Faults; close: () => Promise<void> };
 
 /** Starts a TCP proxy towards the host and port of the URL, with a URL of the same scheme. */
@@ -105,7 +105,7 @@ export const startProxy = async (
 
 const wholeLinesOf = (piece: Buffer): Buffer => piece.subarray(0, piece.lastIndexOf('\n') + 1);
 
-/** Resolves when a piece that came at `arrivedAt` may go on. */
+/** Resolves when a piece that arrived at `arrivedAt` may pass. */
 type Passing = (arrivedAt: number) => Promise<void>;
 
 const createFaults = (options: Partial<Faults>): { faults: Faults; passing: Passing } => {
@@ -135,9 +135,10 @@ const createFaults = (options: Partial<Faults>): { faults: Faults; passing: Pass
 };
 
 /**
- * Passes bytes and the end of the stream on, in order. Pieces wait side by side, so that a delay
- * is a latency and not a limit of throughput; past the backlog the source is not read. `onArrival`
- * gives what of a piece may pass; behind less than all of it, both connections end.
+ * Passes on the bytes and the end of the stream, in order. Pieces wait side by side, so that a
+ * delay is a latency and not a limit of throughput. Beyond the backlog, the source is not read.
+ * `onArrival` returns how much of a piece may pass; after less than all of it, both connections
+ * end.
  */
 const forward = (
   from: Socket,

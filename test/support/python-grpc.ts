@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { startChild } from './child.ts';
 
 const here = fileURLToPath(new URL('reference/', import.meta.url));
-// Debian's packages serve each other alone; others of the same name may be first on the PATH.
+// Debian's packages work only with Debian's Python, and another one may come first in the PATH.
 const python = '/usr/bin/python3';
 const protoc = '/usr/bin/protoc';
 const plugin = '/usr/bin/grpc_python_plugin';
 
-/** Says why the Python parts cannot run here; undefined when they can. */
+/** Says why the Python parts cannot run here; undefined if they can. */
 export const pythonGrpcMissing = (): string | undefined => {
   const programs: [string, string[]][] = [
     [python, ['-c', 'import grpc']],
@@ -22,7 +22,7 @@ export const pythonGrpcMissing = (): string | undefined => {
   );
 };
 
-/** Makes the stubs of the reference's own file in a folder. */
+/** Generates the stubs of the reference's own file in a folder. */
 export const makeStubs = (folder: string): void => {
   const args = [`-I${here}`, `--python_out=${folder}`, `--grpc_out=${folder}`];
   args.push(`--plugin=protoc-gen-grpc=${plugin}`, 'logging.proto');
@@ -42,7 +42,7 @@ export const startPythonService = async (folder: string): Promise<PythonService>
   return { url, output: child.stdout, stop: async () => void (await child.kill()) };
 };
 
-/** Makes calls by a Python client; gives what each came to, and then the texts of the service. */
+/** Makes calls with a Python client. Returns the outcome of each, then the texts of the service. */
 export const callByPython = async (
   folder: string,
   target: string,

@@ -6,12 +6,12 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { startChild } from './child.ts';
 
-/** One POST as the stand-in saw it: the n-th, with its fields and `performance.now()`. */
+/** One POST as the stand-in saw it: its number, its fields, and `performance.now()`. */
 export type Attempt = { n: number; id: string | null; txt: string | null; at: number };
 
 /**
- * What becomes of a POST. A status is answered and nothing is stored; "drop-reply" and
- * "half-body" store first; "reset", "hang" and "garbage" store nothing.
+ * The fate of a POST. A status is replied and nothing is stored; "drop-reply" and "half-body" store
+ * first; "reset", "hang" and "garbage" store nothing.
  */
 export type Fate =
   | 'store'
@@ -22,17 +22,17 @@ export type Fate =
   | 'garbage'
   | { status: number; body?: string; headers?: Record<string, string> };
 
-/** A stand-in for the reference logging service, in this process. */
+/** A stand-in for the reference's logging service, in this process. */
 export type ReferenceLogging = {
   url: string;
-  /** All attempts in the order they came, also those that were not stored. */
+  /** All attempts in order of arrival, including those that were not stored. */
   posts: readonly Attempt[];
   texts: () => string[];
   /** Stops listening and destroys every open connection. */
   close: () => Promise<void>;
 };
 
-/** Starts a logging service which answers as the Flask one does, save where `onPost` decides. */
+/** Starts a logging service that replies like the Flask one, except where `onPost` decides. */
 export const startReferenceLogging = async ({
   port = 0,
   onPost = () => 'store',
@@ -97,7 +97,7 @@ const page = (title: string) => `<!doctype html>\n<html lang=en>\n<title>${title
 const isForm = ({ headers }: IncomingMessage): boolean =>
   /^application\/x-www-form-urlencoded\s*(;|$)/i.test(headers['content-type'] ?? '');
 
-// Flask's jsonify: compact, nothing but ASCII, a final newline.
+// Flask's jsonify: compact, ASCII only, with a final newline.
 const jsonify = (value: unknown): string =>
   JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,
@@ -125,12 +125,12 @@ const setDefaults = (response: ServerResponse, bytes: number): void => {
   response.setHeader('connection', 'close'); // Flask's own server never keeps a connection.
 };
 
-/** A Flask service of the reference system, in a process of its own. */
+/** A Flask service of the reference, in a process of its own. */
 export type FlaskService = { url: string; output: () => string; stop: () => Promise<void> };
 
 /**
- * Starts one service of the reference system. A port of 0 comes first, unless `args` names one;
- * the facade takes the URLs of the logging and the messages service after it.
+ * Starts one service of the reference. A port of 0 comes first, unless `args` names one; the facade
+ * takes the URLs of the logging and the messages service after it.
  */
 export const startFlask = async (
   name: 'logging_service' | 'facade_service' | 'messages_service',
@@ -150,13 +150,13 @@ export const startFlask = async (
   };
 };
 
-/** Says why the Flask services cannot run here; undefined when they can. */
+/** Says why the Flask services cannot run here; undefined if they can. */
 export const flaskMissing = (): string | undefined => (findPython() ? undefined : noFlask);
 
 const noFlask = 'no python3 with flask here (Debian: apt-get install python3-flask)';
 let python: string | undefined;
 
-// Debian's package serves the system's python alone, which need not be the first on the PATH.
+// Debian's package works only with the system's Python, which need not come first in the PATH.
 const findPython = (): string | undefined =>
   (python ??= ['/usr/bin/python3', 'python3'].find(
     (candidate) => spawnSync(candidate, ['-c', 'import flask']).status === 0,

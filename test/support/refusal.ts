@@ -7,8 +7,8 @@ import { readEntries } from './writers.ts';
 export const paths = { facade: '/', logging: '/logging' };
 
 /**
- * Serves one set of services to all tests of a file. After each test they are alive and nothing
- * of it was stored: what a client gets wrong is refused before it is kept.
+ * Serves one set of services to all tests of a file. After each test they must be alive and have
+ * stored nothing: a malformed request is refused before anything is stored.
  */
 export const serveRefusing = (): (() => Services) => {
   let services: Services;
@@ -34,8 +34,8 @@ export const serveRefusing = (): (() => Services) => {
 };
 
 /**
- * Gives the status of a refusal that is told by a whole problem document (RFC 9457); of any other
- * reply, what it is instead.
+ * Returns the status of a refusal with a complete problem document (RFC 9457); of any other reply,
+ * what it is instead.
  */
 export const refusalOf = ({ status, headers, text }: Reply): number | string => {
   const type = headers['content-type'];
@@ -48,7 +48,7 @@ export const refusalOf = ({ status, headers, text }: Reply): number | string => 
   return isWhole && problem['status'] === status ? status : other;
 };
 
-/** Takes a reply apart that came over a bare socket; the first one, if there are several. */
+/** Parses a reply from a bare socket; the first one, if there are several. */
 export const toReply = (raw: string): Reply => {
   const [head = '', ...rest] = raw.split('\r\n\r\n');
   const [statusLine = '', ...lines] = head.split('\r\n');

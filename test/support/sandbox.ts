@@ -2,24 +2,24 @@ import { join } from 'node:path';
 import { temporaryFolder } from './folder.ts';
 import { type Program, type Run, runProgram, startProgram, stopAllPrograms } from './program.ts';
 
-/** What `mlog serve` is told to run: one role, or all three in one process. */
+/** What `mlog serve` runs: one role, or all three in one process. */
 export type Served = 'facade' | 'logging' | 'messages' | 'all';
 
 /** One service of a running program. */
 export type Service = Program & { url: string };
 
-/** The three services, each a program of its own or all of them the same one. */
+/** The three services, each a program of its own or all in one. */
 export type Services = Record<'facade' | 'logging' | 'messages', Service>;
 
-/** What a command may be run with. */
+/** The options of running a command. */
 export type CommandOptions = { env?: NodeJS.ProcessEnv; input?: string | Uint8Array };
 
-/** An empty home with programs in it; closing it ends and removes everything. */
+/** An empty home with running programs. Closing it ends and removes everything. */
 export type Sandbox = {
   folder: string;
   /** HOME and XDG_DATA_HOME inside the folder. */
   env: NodeJS.ProcessEnv;
-  /** A store in the folder, as an address. */
+  /** The address of a store in the folder. */
   store: string;
   /** Starts one service on a free port, unless the arguments name one. */
   serve: (role: Exclude<Served, 'all'>, ...args: string[]) => Promise<Service>;
@@ -27,16 +27,16 @@ export type Sandbox = {
   serveApart: (...facadeArgs: string[]) => Promise<Services>;
   /** Starts all three services in one process. */
   serveAll: (...args: string[]) => Promise<Services>;
-  /** Runs a command to its end; rejects if it shows its person a stack trace. */
+  /** Runs a command to its end. Rejects if it shows a stack trace. */
   run: (args: readonly string[], options?: CommandOptions) => Promise<Run>;
-  /** Keeps an action for the end; the last one kept is the first one done. */
+  /** Registers an action for the end. The last one registered runs first. */
   defer: (action: () => unknown) => void;
   close: () => Promise<void>;
 };
 
 /**
- * Makes a sandbox whose programs have more in their environment; `beforeEach` gives its `close` back
- * to vitest.
+ * Opens a sandbox, with additions to the environment of its programs. `beforeEach` returns its
+ * `close` to vitest.
  */
 export const openSandbox = async (more: NodeJS.ProcessEnv = {}): Promise<Sandbox> => {
   const { path, remove } = await temporaryFolder();
@@ -85,7 +85,7 @@ export const openSandbox = async (more: NodeJS.ProcessEnv = {}): Promise<Sandbox
   };
 };
 
-/** The port of a URL, for a service that has to come back at the same address. */
+/** Returns the port of a URL, for a service that must return at the same address. */
 export const portOf = (url: string): string => new URL(url).port;
 
 const toService = (program: Program, role: string): Service => ({

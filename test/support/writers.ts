@@ -25,23 +25,23 @@ export const readEntries = async (
     .map((line) => JSON.parse(line) as StoredEntry);
 };
 
-/** Clients that send without a pause and go on over every failure. */
+/** Clients that send without a pause and continue after every failure. */
 export type Writers = {
   /** The text of every id that was ever sent. */
   attempted: ReadonlyMap<string, string>;
   /** The ids that were answered 200 with their own text. */
   acknowledged: ReadonlySet<string>;
-  /** What was answered other than that: the status and the body. */
+  /** Every other reply: its status and body. */
   refusals: readonly string[];
-  /** Resolves when so many more messages are acknowledged. */
+  /** Resolves when this many more messages are acknowledged. */
   progress: (more: number) => Promise<void>;
-  /** Waits for the requests under way and closes the connections. */
+  /** Waits for the requests in flight and closes the connections. */
   stop: () => Promise<void>;
 };
 
 /**
- * Starts clients of a facade, each on a kept connection with one request at a time. After a
- * failure a client sends the same message again, or, every other time, leaves it as it is.
+ * Starts clients of a facade, each with one request at a time on a kept connection. After a
+ * failure, a client sends the same message again, or, every other time, gives it up.
  */
 export const startWriters = (facadeUrl: string, count: number): Writers => {
   const attempted = new Map<string, string>();
@@ -63,7 +63,7 @@ export const startWriters = (facadeUrl: string, count: number): Writers => {
       }
       refusals.push(`${status} ${body}`);
     } catch {
-      // The connection was refused or broke: the outcome is unknown.
+      // The connection was refused or broke, so the outcome is unknown.
     }
     return false;
   };
@@ -97,7 +97,7 @@ export const startWriters = (facadeUrl: string, count: number): Writers => {
   };
 };
 
-/** Tells what is wrong with the stored entries, after all that the writers did. */
+/** Describes what is wrong with the stored entries, given what the writers did. */
 export const findFaults = (
   entries: readonly StoredEntry[],
   { attempted, acknowledged }: Pick<Writers, 'attempted' | 'acknowledged'>,

@@ -4,46 +4,46 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 
-// Clients that take nothing, give nothing, or never come to an end. They are a program for a thread
-// of its own, so that their work is not taken for that of the services; see `bounded-memory.ts`.
+// Clients that read nothing, send nothing, or never finish. They run in a thread of their own, so
+// that their work does not count as that of the services; see `bounded-memory.ts`.
 
-/** Whom to abuse, and by how many. */
+/** The services to abuse, and the number of clients of each kind. */
 export type Abuse = {
   facade: string;
   logging: string;
-  /** Half of them say nothing at all, half ask once and keep the connection. */
+  /** Half of them stay silent; half send one request and keep the connection. */
   idle: number;
-  /** Half of them read a piece a second, half write a byte a second. */
+  /** Half of them read one piece per second, half write one byte per second. */
   slow: number;
   /** Half of them follow the facade, half the logging service, and read nothing. */
   stalled: number;
   /**
-   * Half of them post a form without an end to the facade, half a line without an
-   * end; half of each in large chunks, half in chunks of a byte.
+   * Half of them post an endless form to the facade, half an endless line; half of each in large
+   * chunks, half in chunks of one byte.
    */
   endless: number;
-  /** Send requests without waiting for answers, behind a stream of events without an end. */
+  /** They pipeline requests behind an endless stream of events. */
   pipelining: number;
-  /** Hold a large body each that never comes to its end; half of it a form, half a line. */
+  /** Each holds a large, unfinished body; half of them a form, half a line. */
   unfinished: number;
-  /** They read everything over and over, as the reference's list and as NDJSON by turns. */
+  /** They read everything repeatedly, alternating between the reference's list and NDJSON. */
   lists: number;
   /**
-   * A stalled follower has to be cut within this time. It begins when it asks, and what the system
-   * takes in between, some megabytes each, has to be full before anybody stalls.
+   * A stalled follower must be disconnected within this time from its request. Before it counts as
+   * stalled, the buffers of the system must fill, some megabytes each.
    */
   cutMaxMs: number;
 };
 
-/** What they have seen. */
+/** What the clients saw. */
 export type Abused = {
-  /** Bytes sent in bodies without an end. */
+  /** Bytes sent in endless bodies. */
   endlessBytes: number;
-  /** Lists that were read to their end. */
+  /** Lists that were read to the end. */
   listed: number;
-  /** Lists that came to no good end. */
+  /** Lists that ended early. */
   brokenLists: number;
-  /** Stalled followers that were cut in time, and those that were not. */
+  /** Stalled followers that were disconnected in time, and those that were not. */
   cut: number;
   notCut: number;
 };
@@ -53,7 +53,7 @@ const reopenMs = 100;
 const slowMs = 1000;
 const endlessEveryMs = 20;
 const largeChunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
-/** Each of these comes as a piece of its own. */
+/** Each chunk arrives as a piece of its own. */
 const tinyChunks = '1\r\nx\r\n'.repeat(250);
 
 const abuse = workerData as Abuse;
@@ -63,7 +63,7 @@ const targets = [`${abuse.facade}/`, `${abuse.logging}/logging`];
 /** Opens a connection and sends a first text. */
 const open = async (url: string, first = ''): Promise<Socket> => {
   const { hostname, port } = new URL(url);
-  // Node listens for the end of each by itself; an error is an end like any other.
+  // An error is an end like any other.
   const socket = connect(Number(port), hostname).on('error', () => {});
   await once(socket, 'connect');
   if (first) socket.write(first);
@@ -82,7 +82,8 @@ const beIdle = async (n: number): Promise<void> => {
 
 const readSlowly = async (n: number): Promise<void> => {
   const url = targets[n % 2]!;
-  // Not everything, for what the system takes in of it would keep the services busy for long.
+  // Not everything, because filling the buffers of the system with it would keep the services busy
+  // for long.
   const socket = await open(url, get(url, '?last=5000', 'application/x-ndjson'));
   socket.on('data', () => socket.pause());
   const reading = setInterval(() => socket.resume(), slowMs);
@@ -103,7 +104,9 @@ const writeSlowly = async (n: number): Promise<void> => {
   clearInterval(writing);
 };
 
-/** The ports of those to whom a service holds a connection open, as the system knows them. */
+/**
+ * Returns the client ports of the connections that a service holds open, as the system lists them.
+ */
 const lookForHeld = async (): Promise<Set<number>> => {
   const servicePorts = new Set(targets.map((url) => Number(new URL(url).port)));
   const held = new Set<number>();
@@ -117,7 +120,7 @@ const lookForHeld = async (): Promise<Set<number>> => {
 
 let looking: Promise<Set<number>> | undefined;
 
-/** Looks at most once in a while, for all who want to know. */
+/** Reads the table at most once in a while, for all clients. */
 const heldPorts = (): Promise<Set<number>> => {
   looking ??= sleep(lookEveryMs).then(() => {
     looking = undefined;
@@ -126,7 +129,7 @@ const heldPorts = (): Promise<Set<number>> => {
   return looking;
 };
 
-/** It reads nothing and so cannot see whether it was cut; the system can. */
+/** A stalled client reads nothing, so only the system can tell whether it was disconnected. */
 const stall = async (n: number): Promise<void> => {
   const url = targets[n % 2]!;
   const socket = await open(url);
@@ -171,7 +174,10 @@ const listAll = async (n: number): Promise<void> => {
   }
 };
 
-/** As much of them as a broken build would take a gigabyte for, and no more: it is to be seen alive. */
+/**
+ * Enough to fill a gigabyte in a broken build, and no more, so that the process survives to be
+ * seen.
+ */
 const pipelinedCount = 600_000;
 
 const pipeline = async (n: number): Promise<void> => {
@@ -187,7 +193,7 @@ const pipeline = async (n: number): Promise<void> => {
 };
 
 const unfinishedBytes = 6_000_000;
-/** A refused one comes back after this: the memory is the subject, not the load. */
+/** The pause after a refusal, since this is about memory, not load. */
 const unfinishedEveryMs = 5_000;
 
 const holdBody = async (n: number): Promise<void> => {
@@ -199,7 +205,7 @@ const holdBody = async (n: number): Promise<void> => {
   await sleep(unfinishedEveryMs);
 };
 
-/** Does it over and over, so many at a time. */
+/** Repeats an action, with this many clients at a time. */
 const keepUp = (count: number, act: (n: number) => Promise<void>): void => {
   const goOn = async (n: number): Promise<never> => {
     for (let turn = n; ; turn += count) {

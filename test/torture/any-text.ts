@@ -11,7 +11,7 @@ const clientsCount = 8;
 const idMaxBytes = 256;
 type Message = { id: string; txt: string };
 
-/** Sends a message one way; gives it back as the reply told it, where it tells it. */
+/** Sends a message one way. Returns as much of it as the reply shows. */
 type Way = (message: Message, on: Place) => Promise<Partial<Message> | undefined>;
 
 const ways: Record<string, Way> = {
@@ -53,11 +53,11 @@ const post = async (
   return JSON.parse(text) as Partial<Message>;
 };
 
-/** An id as the header can carry it: a quoted string, its bytes as Node takes them. */
+/** Formats an id for the header: a quoted string, with its bytes as Node expects them. */
 const toKey = (id: string): string =>
   Buffer.from(`"${id.replace(/["\\]/g, '\\$&')}"`).toString('latin1');
 
-/** A command line carries no NUL, and the text comes by stdin where it is one word too many. */
+/** A command line cannot carry NUL. A text that would be several words goes through stdin. */
 const sendByCommand = async ({ id, txt }: Message, { scene, server }: Place): Promise<boolean> => {
   const byStdin = txt.includes('\0') || txt.startsWith('-');
   const to = ['--url', server.facade, `--id=${id}`];
@@ -112,17 +112,17 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
 };
 
 const randomMessage = (random: Random, n: number, isForHeader: boolean): Message => {
-  // The number makes ids differ; some of the rest may be cut off by its limit of bytes.
+  // The number makes ids differ; the limit of bytes may cut off some of the rest.
   const free = randomText(random, random.whole(0, 40));
   const rest = isForHeader ? free.replace(/\p{Cc}/gu, '') : free;
   let id = `${n} ${rest}${isForHeader ? '.' : ''}`;
   while (Buffer.byteLength(id) > idMaxBytes) id = Array.from(id).slice(0, -1).join('');
   const txt = randomText(random, random.chance(0.02) ? 20_000 : random.whole(1, 60));
-  // What many a decoder leaves out, where it is in front of all else.
+  // Many decoders drop this at the start of a text.
   return { id, txt: random.chance(0.05) ? `\ufeff${txt}` : txt };
 };
 
-/** What a C string would make of it. */
+/** Cuts a field as a C string would be. */
 const cutAtNul = (field: 'id' | 'txt'): readonly Patch[] => [
   {
     find: 'const messages = [...unpackMessages(packed)];',
@@ -133,7 +133,7 @@ const cutAtNul = (field: 'id' | 'txt'): readonly Patch[] => [
   },
 ];
 
-/** What reads a text of gRPC makes something else of it. */
+/** Changes every text that is decoded from gRPC. */
 const readAs = (expression: string): readonly Patch[] => [
   {
     find: `"A text is not valid UTF-8.");
@@ -143,7 +143,7 @@ const readAs = (expression: string): readonly Patch[] => [
   },
 ];
 
-/** What goes in comes out, to the byte. */
+/** Text comes back byte for byte. */
 export const proof: Proof = {
   name: 'P15',
   promise: 'Text comes back byte for byte',
@@ -171,7 +171,7 @@ export const proof: Proof = {
       patches: readAs(String.raw`/^[^\0]*/.exec(bytes.toString())[0] || bytes.toString()`),
     },
     {
-      name: 'what gRPC reads has no NUL',
+      name: 'NUL is dropped from gRPC texts',
       catches: 'other list',
       patches: [
         {

@@ -1,25 +1,25 @@
 import type { Fate } from '../support/reference.ts';
 
-/** How long an attempt may take: so long that none ends by it because the machine is busy. */
+/** Long enough that no attempt ends because the machine is busy. */
 export const attemptTimeoutMs = 2000;
 
-/** One way in which a logging service fails, and what the facade has to make of it. */
+/** One way in which a logging service fails, and what the facade must do. */
 export type Failure = {
   name: string;
-  /** What becomes of the n-th attempt, at a stand-in that listens. */
+  /** What a listening stand-in does with attempt n. */
   fate?: (n: number) => Fate;
-  /** A service of mlog that is stopped by SIGSTOP; without it and a fate, nothing listens. */
+  /** An mlog service stopped by SIGSTOP. Without this and without a fate, nothing listens. */
   isStopped?: true;
   tries: number;
   status: number;
-  /** How long one attempt takes until it has failed. */
+  /** How long one attempt takes to fail. */
   attemptMs: number;
 };
 
 const always = (fate: Fate) => (): Fate => fate;
 const unknown = { tries: 3, status: 500 } as const;
 
-/** All the ways that are tried. */
+/** All failures that are tried. */
 export const failures: readonly Failure[] = [
   { name: 'refuses the connection', ...unknown, attemptMs: 0 },
   { name: 'stopped by SIGSTOP', isStopped: true, ...unknown, attemptMs: attemptTimeoutMs },

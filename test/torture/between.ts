@@ -23,11 +23,11 @@ const cutProbability = 0.1;
 const createCounts = () =>
   createTally(
     ['proxies', 'messages', 'lines in bulk', 'replies cut', 'lists', 'cut lists', 'stored'],
-    [...journalFaults, 'parts told as whole', 'bulk refused', 'events held back', 'misled'],
+    [...journalFaults, 'parts reported as complete', 'bulk refused', 'events held back', 'misled'],
   );
 type Counts = ReturnType<typeof createCounts>;
 
-/** The services, with a proxy of others and one that cuts replies in front of each. */
+/** The services, with a real proxy and a proxy that cuts replies in front of each. */
 type Chain = { url: string; logging: string; servers: ProxyServer[]; cutting: Proxy[] };
 
 const openChain = async (scene: Scene, name: ProxyName): Promise<Chain> => {
@@ -49,7 +49,7 @@ const mend = ({ cutting }: Chain): void => {
   for (const { faults } of cutting) faults.replyMaxBytes = () => Infinity;
 };
 
-/** Writes while replies are cut and both proxies are started again. */
+/** Writes while replies are cut and both real proxies are restarted. */
 const writeThroughCuts = async (
   chain: Chain,
   tally: Counts,
@@ -74,7 +74,7 @@ const writeThroughCuts = async (
   return writers;
 };
 
-/** Sends more lines than one request may hold, while some replies are cut. */
+/** Sends more lines than one request holds, while some replies are cut. */
 const sendBulk = async (
   scene: Scene,
   chain: Chain,
@@ -84,7 +84,7 @@ const sendBulk = async (
   const messages = upTo(count).map((n) => ({ id: `bulk-${n}`, txt: `line ${n} of the bulk` }));
   for (const { faults } of chain.cutting) {
     let calls = 0;
-    // One of the first answers is cut; the attempts that remain get through.
+    // One of the first replies is cut; the remaining attempts succeed.
     faults.replyMaxBytes = () => ((calls += 1) === 2 ? random.whole(0, 20_000) : Infinity);
   }
   const input = messages.map((message) => `${JSON.stringify(message)}\n`).join('');
@@ -98,7 +98,7 @@ const sendBulk = async (
   };
 };
 
-/** Posts one message and waits until a follower that was up to date has it. */
+/** Posts one message and waits until a current follower has it. */
 const expectEvent = async (chain: Chain, follower: Follower, tally: Counts): Promise<Ledger> => {
   const clients = openClients(1);
   const message = { id: 'an event', txt: 'as it comes' };
@@ -115,10 +115,10 @@ const expectEvent = async (chain: Chain, follower: Follower, tally: Counts): Pro
   };
 };
 
-/** What is listed, and how probably a reply is cut behind a line. */
+/** What is listed, and the probability that a reply is cut after a line. */
 type Listing = { random: Random; behindLine: number; entries: readonly StoredEntry[] };
 
-/** Reads everything by a command and by a bare request, with one reply cut somewhere. */
+/** Reads everything, with a command and with a bare request, while one reply is cut. */
 const listThroughCut = async (
   scene: Scene,
   chain: Chain,
@@ -140,7 +140,7 @@ const listThroughCut = async (
   const judgeList = (how: string, seqs: readonly number[]): void => {
     tally.did('lists');
     if (seqs.length === entries.length && seqs.at(-1) === entries.at(-1)?.seq) return;
-    tally.found('parts told as whole', `${how}: ${seqs.length} of ${entries.length}`);
+    tally.found('parts reported as complete', `${how}: ${seqs.length} of ${entries.length}`);
   };
 
   cutOnce();
@@ -165,12 +165,12 @@ const listThroughCut = async (
   const reply = await request(chain.url, { headers }).catch(() => undefined);
   mend(chain);
   if (reply?.status !== 200) return;
-  // A body that ends with its connection looks whole; the head tells how far it had to go.
+  // A body that ends with its connection looks complete; the head tells where it should end.
   const seqs = seqsOf(reply.text);
   if (seqs.at(-1) === Number(reply.headers['mlog-last-seq'])) judgeList('GET /', seqs);
 };
 
-/** The numbers of the lines that came whole. */
+/** Returns the numbers of the complete lines. */
 const seqsOf = (ndjson: string): number[] =>
   ndjson
     .split('\n')
@@ -228,7 +228,7 @@ const judgeFollower = async (
 /** A proxy between client and services may delay, buffer and cut; it changes no outcome. */
 export const proof: Proof = {
   name: 'P22',
-  promise: 'What is between does no harm',
+  promise: 'Proxies change no outcome',
   crashModel:
     'nginx, haproxy and Caddy with their defaults, in front of facade and logging; replies cut anywhere; the proxies killed',
   target: 'a cut list is never a success; bulk and events pass; 0 lost, 0 doubled',
@@ -237,11 +237,11 @@ export const proof: Proof = {
   controls: [
     {
       name: 'a list that ends early is a success',
-      catches: 'parts told as whole',
+      catches: 'parts reported as complete',
       patches: [{ find: 'if (position < to) throw cutError(position, to);', replace: '' }],
     },
     {
-      name: 'proxies are not told to pass events on',
+      name: 'proxies are not told to forward events',
       catches: 'events held back',
       patches: [{ find: '"X-Accel-Buffering": "no"', replace: '"X-Accel-Buffering": "yes"' }],
     },

@@ -6,14 +6,14 @@ import { upTo } from './clients.ts';
 import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
 import { inScene, type Server } from './scene.ts';
 
-/** What the process may hold at the most, in MiB: the same as in P16. */
+/** The most memory of the process, in MiB, as in P16. */
 const rssMaxMiB = 512;
-/** What each call announces, and how much of it never comes. */
+/** The announced size of each message, of which the end never arrives. */
 const messageBytes = 12_000_000;
 const missingBytes = 100_000;
 const pieceBytes = 65_536;
 const settleMs = 3000;
-/** A broken build on a busy machine takes long until it holds too much. */
+/** A broken build on a busy machine takes long to exceed the limit. */
 const fillMaxMs = 30_000;
 const stopMaxMs = 8000;
 
@@ -62,7 +62,7 @@ const run = async ({ build, pick }: Scale): Promise<Outcome> => {
   return tally.outcome();
 };
 
-/** Opens an append and sends all of a message but its end, as fast as it is taken. */
+/** Opens an append and sends all of a message but its end, as fast as the service accepts it. */
 const sendHalf = (session: ClientHttp2Session, onRefused: () => void): ClientHttp2Stream => {
   const stream = session.request({
     ':method': 'POST',
@@ -87,17 +87,17 @@ const sendHalf = (session: ClientHttp2Session, onRefused: () => void): ClientHtt
   return stream;
 };
 
-/** The most memory that a process has held so far, in whole MiB (VmHWM: peak resident set). */
+/** Returns the peak memory of a process in whole MiB (VmHWM: peak resident set). */
 const peakRssMiB = async ({ pid }: Server): Promise<number> => {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024);
 };
 
-/** Whatever clients leave unfinished over gRPC, memory has a bound and the others are served. */
+/** Whatever clients leave unfinished over gRPC, memory is bounded and others are served. */
 export const proof: Proof = {
   name: 'P24',
   promise: `Bounded memory over gRPC: at most ${rssMaxMiB} MiB`,
-  crashModel: 'appends of 12 MB each, on many calls of many connections, none of them finished',
+  crashModel: 'unfinished appends of 12 MB each, on many calls of many connections',
   target: `RSS at most ${rssMaxMiB} MiB; every small message of others kept; a stop ends in time`,
   needs: ['proc'],
   run,

@@ -7,23 +7,23 @@ import { type Clients, openClients, types, upTo } from './clients.ts';
 import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
 import { inScene, type Server } from './scene.ts';
 
-/** What a process may hold at the most, in MiB. */
+/** The most memory of a process, in MiB. */
 const rssMaxMiB = 512;
 /**
- * The p99 of the others, at the most. All of it, abusers included, shares the processors: it is far
- * more than without the abusers, and a machine that does something else makes it longer still.
+ * The highest p99 of other clients. The abusers share the processors, so it is far higher than
+ * without them, and higher still on a busy machine.
  */
 const p99MaxMs = 5000;
-/** Where the p99 without the abusers is high already, it may rise to so many times as much. */
+/** If the p99 is high already without the abusers, it may rise by this factor. */
 const p99MaxTimes = 100;
 const connectionsCount = 16;
 const postEveryMs = 5;
 const linesCount = 5000;
-/** A broken build on a busy machine takes long until it holds too much. */
+/** A broken build on a busy machine takes long to exceed the limit. */
 const fillMaxMs = 60_000;
 const lookEveryMs = 100;
 
-/** Runs until its time is over, or, for a build that fills memory, until a process holds too much. */
+/** Runs for a fixed time, or, for a build that fills memory, until a process exceeds the limit. */
 const runUntil =
   (end: 'over' | 'full') =>
   async ({ build, pick }: Scale): Promise<Outcome> => {
@@ -31,7 +31,7 @@ const runUntil =
     const whole = { idle: 1000, slow: 200, stalled: 100, endless: 4, ...large };
     const few = { idle: 20, slow: 20, stalled: 40, endless: 4, ...large };
     const abuse = pick({ short: whole, full: whole, control: few });
-    // Larger texts fill sooner what the system takes in, and then the memory of a broken build.
+    // Larger texts fill the buffers of the system sooner, and then the memory of a broken build.
     const [entriesCount, txtBytes] = pick({
       short: [100_000, 100] as const,
       full: [1_000_000, 100] as const,
@@ -48,12 +48,12 @@ const runUntil =
         'idle',
         'slow',
         'stalled followers',
-        'of these cut and come back',
-        'MB of bodies without an end',
+        'of these disconnected',
+        'MB of endless bodies',
         'pipelining',
         'unfinished bodies',
         'entries',
-        'times all listed',
+        'whole lists',
         'MiB of the facade',
         'MiB of logging',
         'ms p99 of others before',
@@ -105,12 +105,12 @@ const runUntil =
       tally.did('idle', abuse.idle);
       tally.did('slow', abuse.slow);
       tally.did('stalled followers', abuse.stalled);
-      tally.did('of these cut and come back', cut);
-      tally.did('MB of bodies without an end', Math.round(endlessBytes / 1e6));
+      tally.did('of these disconnected', cut);
+      tally.did('MB of endless bodies', Math.round(endlessBytes / 1e6));
       tally.did('pipelining', abuse.pipelining);
       tally.did('unfinished bodies', abuse.unfinished);
       tally.did('entries', entriesCount);
-      tally.did('times all listed', listed);
+      tally.did('whole lists', listed);
       tally.did('MiB of the facade', facadeMiB);
       tally.did('MiB of logging', loggingMiB);
       tally.did('ms p99 of others before', beforeMs);
@@ -133,7 +133,7 @@ const fill = async (
   }
 };
 
-/** Posts at an even rate; gives the p99 of the answers in milliseconds, and what was refused. */
+/** Posts at an even rate. Returns the p99 of the replies in milliseconds, and what was refused. */
 const postSteadily = async (
   clients: Clients,
   url: string,
@@ -154,7 +154,7 @@ const postSteadily = async (
   const posts: Promise<void>[] = [];
   const began = performance.now();
   for (const n of upTo((seconds * 1000) / postEveryMs)) {
-    // At its own time, not at that of the answer before: a slow answer must not slow the load.
+    // On schedule, rather than after the last reply: a slow reply must not slow the load.
     await sleep(Math.max(0, began + n * postEveryMs - performance.now()));
     posts.push(post(n));
   }
@@ -164,7 +164,7 @@ const postSteadily = async (
   return { p99Ms: Math.round(p99Ms * 10) / 10, refusals };
 };
 
-/** Starts the abusers on a thread of their own; `stop` gives what they have seen. */
+/** Starts the abusers in a thread of their own. `stop` returns what they saw. */
 const startAbusers = (workerData: Abuse): { stop: () => Promise<Abused> } => {
   const worker = new Worker(new URL('abusers.js', import.meta.url), { workerData });
   const told = once(worker, 'message') as Promise<[Abused]>;
@@ -178,13 +178,13 @@ const startAbusers = (workerData: Abuse): { stop: () => Promise<Abused> } => {
   };
 };
 
-/** The most memory that a process has held so far, in whole MiB (VmHWM: peak resident set). */
+/** Returns the peak memory of a process in whole MiB (VmHWM: peak resident set). */
 const peakRssMiB = async ({ pid }: Server): Promise<number> => {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024);
 };
 
-/** Watches the memory of a process; one that has died of it leaves its last figure. */
+/** Watches the memory of a process, and keeps the last figure if the process dies of it. */
 const watchPeakMiB = (server: Server): { mib: () => Promise<number>; stop: () => void } => {
   let peakMiB = 0;
   const look = async (): Promise<number> => {
@@ -195,18 +195,18 @@ const watchPeakMiB = (server: Server): { mib: () => Promise<number>; stop: () =>
   return { mib: look, stop: () => clearInterval(looking) };
 };
 
-/** Whatever clients do or leave undone, memory has a bound and the others are served. */
+/** Whatever clients do or leave undone, memory is bounded and others are served. */
 export const proof: Proof = {
   name: 'P16',
   promise: `Bounded memory: at most ${rssMaxMiB} MiB a process`,
   crashModel:
-    'idle connections; slow readers and writers; followers that read nothing; bodies without an end, some of them in chunks of a byte; requests behind a stream; large bodies that never come to their end; the list of everything, over and over',
+    'idle connections; slow readers and writers; stalled followers; endless bodies, some in chunks of one byte; requests pipelined behind a stream; large unfinished bodies; repeated lists of everything',
   target: `RSS of a process at most ${rssMaxMiB} MiB; the p99 of others at most ${p99MaxMs} ms`,
   needs: ['proc'],
   run: runUntil('over'),
   controls: [
     {
-      name: 'a stalled reader is never cut',
+      name: 'a stalled reader is never disconnected',
       catches: 'not cut',
       patches: [
         { find: 'else if (lookedAtMs >= this.#lateAtMs) response.destroy();', replace: '' },
@@ -238,7 +238,7 @@ export const proof: Proof = {
       run: runUntil('full'),
     },
     {
-      name: 'unfinished bodies hold what they like',
+      name: 'unfinished bodies are unbounded',
       catches: 'over the cap',
       patches: [{ find: 'return this.#length + 2 * bytes <=', replace: 'return bytes >= 0 ||' }],
       run: runUntil('full'),

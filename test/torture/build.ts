@@ -6,7 +6,7 @@ import { runCommand } from './command.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A copy of the built program, whole or broken on purpose. */
+/** A copy of the built program, intact or broken on purpose. */
 export type Build = {
   /** The script that Node runs. */
   program: string;
@@ -14,21 +14,21 @@ export type Build = {
 
 /** A change to the text of the built program. */
 export type Patch = {
-  /** The text to be replaced, to the letter. */
+  /** The exact text to replace. */
   find: string;
   replace: string;
-  /** How often the text is there: exactly so often, else the control is out of date. */
+  /** How often the text occurs, exactly. Another number means that the control is out of date. */
   times?: number;
 };
 
-/** The builds of one run; nothing that happens to the sources meanwhile changes them. */
+/** The builds of one run, which later changes of the sources do not affect. */
 export type Builds = {
   whole: Build;
   breakWith: (patches: readonly Patch[]) => Promise<Build>;
   close: () => Promise<void>;
 };
 
-/** Builds the program and takes a copy of it that this run uses from then on. */
+/** Builds the program and copies it for this run. */
 export const openBuilds = async (): Promise<Builds> => {
   await runCommand('npm', ['run', '--silent', 'build'], { cwd: root });
   const folder = await mkdtemp(join(tmpdir(), 'mlog-builds-'));
@@ -53,7 +53,7 @@ export const openBuilds = async (): Promise<Builds> => {
   };
 };
 
-/** Reads the built program, which has to be there. */
+/** Reads the built program, which must be there. */
 export const readProgram = async (): Promise<Texts> => {
   const { files } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Packed;
   const texts: Texts = {};
@@ -63,13 +63,13 @@ export const readProgram = async (): Promise<Texts> => {
   return texts;
 };
 
-/** What of the package file is read here. */
+/** The part of the package file that is read here. */
 type Packed = { files: string[] };
 
-/** The files of the program, by their paths. */
+/** The files of the program, by path. */
 type Texts = Record<string, string>;
 
-/** Breaks a program; throws where it is another one than the patch was made for. */
+/** Applies a patch. Throws if the program is not the one that the patch was made for. */
 export const applyPatch = (texts: Texts, { find, replace, times = 1 }: Patch): Texts => {
   const pieces = Object.entries(texts).map(([path, text]) => [path, text.split(find)] as const);
   const found = pieces.reduce((sum, [, parts]) => sum + parts.length - 1, 0);

@@ -5,15 +5,15 @@ import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
 import { inScene, type Server } from './scene.ts';
 
 const linesCount = 10_000;
-// Long enough that most of a request is still on its way while its first lines are stored.
+// Long enough that most of a request is still in flight while its first lines are stored.
 const padding = 'x'.repeat(400);
-// One batch in so many never reaches the logging service.
+// This share of the batches never reaches the logging service.
 const lossProbability = 0.02;
 
 const stopsMaxCount = 8;
 const uploadTimeoutMs = 300_000;
 
-/** Uploads are over when the command ends by itself: it tries for as long as the run may take. */
+/** For uploads that end by themselves: the command retries for as long as the run may take. */
 const patient = ['--attempts-max', '100000', '--retry-delay-ms', '20'];
 
 const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
@@ -28,7 +28,8 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
       resetRequest: () => random.chance(lossProbability),
     });
     scene.defer(proxy.close);
-    // One attempt, and small batches: most requests have a batch that fails among some that do not.
+    // One attempt and small batches, so that most requests have a batch that fails among some that
+    // do not.
     const hasty = ['--attempts-max', '1', '--batch-max-count', '100'];
     const servers: Record<'facade' | 'logging', Server> = {
       logging,
@@ -45,7 +46,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
       const sending = scene
         .run([...args, ...patient], { input: texts.join('\n'), timeoutMs: uploadTimeoutMs })
         .finally(() => (isOver = true));
-      // No more than these: however slow the machine is, the upload gets its turn.
+      // Limited, so that the upload progresses on a machine of any speed.
       for (let stops = 0; !isOver && stops < stopsMaxCount; stops += 1) {
         await sleep(random.whole(50, 400));
         const name = random.pick(['facade', 'facade', 'logging'] as const);
@@ -68,7 +69,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
   return tally.outcome();
 };
 
-/** Compares what is stored with the uploads, each of which came one behind the other. */
+/** Compares what is stored with the uploads, which ran one after the other. */
 const judgeOrder = (
   { found }: Pick<ReturnType<typeof createTally<never, Fault>>, 'found'>,
   entries: readonly { id: string; txt: string }[],
@@ -94,7 +95,7 @@ const judgeOrder = (
 
 type Fault = 'lost' | 'doubled' | 'out of order' | 'altered';
 
-/** A bulk upload goes on where it was, whatever stops on its way. */
+/** A bulk upload resumes, whatever stops on its way. */
 export const proof: Proof = {
   name: 'P23',
   promise: 'A bulk upload loses no line, doubles none and keeps their order',
@@ -104,12 +105,12 @@ export const proof: Proof = {
   run,
   controls: [
     {
-      name: 'a line that a stop cut off counts as a whole one',
+      name: 'a line cut off by a stop counts as complete',
       catches: 'lost',
       patches: [{ find: 'if (!isEnded) fail(bodyStoppedError());', replace: 'onEnd();' }],
     },
     {
-      name: 'lines behind an unknown one are sent',
+      name: 'lines after an unknown one are sent',
       catches: 'out of order',
       patches: [{ find: 'this.#isHeld ||= ', replace: 'this.#isHeld ||= false && ' }],
     },

@@ -17,13 +17,13 @@ import { inScene } from './scene.ts';
 
 const writersCount = 32;
 
-/** Makes the run with a facade for each wire, all at the same time and over the same journal. */
+/** Runs with one facade per wire, all at once and over the same journal. */
 const runOver =
   (wires: readonly Wire[]): Proof['run'] =>
   async (scale) => {
     const { build, form, random, minutes, pick } = scale;
     const untilMs = performance.now() + (form === 'control' ? 5000 : minutes * 60_000);
-    // A control is caught sooner by a network that loses more and does not hold things up.
+    // A network that loses more and delays less catches a control sooner.
     const lossProbability = pick({ short: 0.05, full: 0.05, control: 0.1 });
     const severity = {
       killEveryMs: pick({ short: 5000, full: 20_000, control: 2000 }),
@@ -73,7 +73,7 @@ const runOver =
     return tally.outcome();
   };
 
-/** Reads on from its position: what it has read is durable and is in its place for ever. */
+/** Reads on from a position. What was read is durable and stays in its place. */
 const readOn = async (
   { logging }: Services,
   seen: StoredEntry[],
@@ -112,7 +112,7 @@ export const proof: Proof = {
     { name: 'dedup off, over HTTP', catches: 'doubled', patches: noDedup, run: runOver(['HTTP']) },
     { name: 'dedup off, over gRPC', catches: 'doubled', patches: noDedup, run: runOver(['gRPC']) },
     {
-      name: 'a gRPC stream that broke off is a success',
+      name: 'an interrupted gRPC stream is a success',
       catches: 'lost',
       patches: brokenStreamIsSuccess,
     },

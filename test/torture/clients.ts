@@ -19,15 +19,15 @@ export type Post = {
   headers?: http.OutgoingHttpHeaders;
 };
 
-/** Clients on kept connections. */
+/** Clients on persistent connections. */
 export type Clients = {
-  /** Makes one request; rejects only where no whole reply comes. */
+  /** Sends one request. Rejects only if no complete reply arrives. */
   post: (url: string, post: Post) => Promise<Reply>;
   get: (url: string, headers?: http.OutgoingHttpHeaders) => Promise<Reply>;
   close: () => void;
 };
 
-/** Opens at most so many connections, made when they are needed. */
+/** Opens at most this many connections, on demand. */
 export const openClients = (count: number): Clients => {
   const agent = new http.Agent({ keepAlive: true, maxSockets: count });
 
@@ -41,7 +41,7 @@ export const openClients = (count: number): Clients => {
     const responded = new Promise<http.IncomingMessage>((resolve, reject) => {
       request.on('response', resolve).on('error', reject);
     });
-    // As bytes: with a text, Node would write the headers in its encoding, too.
+    // As bytes: for a string, Node would write the headers in its encoding, too.
     request.end(body === undefined ? body : Buffer.from(body));
     const response = await responded;
     const { statusCode = 0, headers } = response;
@@ -58,7 +58,7 @@ export const openClients = (count: number): Clients => {
   };
 };
 
-/** Does work for each thing, for so many at a time. */
+/** Runs an action for each item, this many at a time. */
 export const atOnce = async <T>(
   count: number,
   things: Iterable<T>,
@@ -71,5 +71,5 @@ export const atOnce = async <T>(
   await Promise.all(Array.from({ length: count }, workThrough));
 };
 
-/** The whole numbers from 1 to `count`. */
+/** Returns the whole numbers from 1 to `count`. */
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);

@@ -1,6 +1,6 @@
 import { startChild } from '../support/child.ts';
 
-/** Runs a command to its end and gives its stdout; rejects with what it said where it failed. */
+/** Runs a command to its end and returns its stdout. Rejects with its output if it fails. */
 export const runCommand = async (
   command: string,
   args: readonly string[],

@@ -1,13 +1,13 @@
 import type { Patch } from './build.ts';
 
-// The ways to break the program that more than one proof has to see.
+// Ways to break the program that several proofs must catch.
 
-/** The write-ahead log is synced at checkpoints alone. */
+/** Syncs the write-ahead log only at checkpoints. */
 export const normalSync: readonly Patch[] = [
   { find: 'PRAGMA synchronous = FULL', replace: 'PRAGMA synchronous = NORMAL' },
 ];
 
-/** A batch is answered up to so much earlier than it is committed. */
+/** Answers a batch up to this long before it commits. */
 export const lateCommit = (delayMs: number): readonly Patch[] => [
   { find: 'this.#commit.run();', replace: '' },
   {
@@ -22,7 +22,7 @@ export const lateCommit = (delayMs: number): readonly Patch[] => [
   },
 ];
 
-/** A failed commit is told as a success. */
+/** Reports a failed commit as a success. */
 export const swallowedCommit: readonly Patch[] = [
   {
     find: 'this.#commit.run();',
@@ -40,10 +40,10 @@ const notUnique: readonly Patch[] = [
   { find: ' ON CONFLICT (id) DO NOTHING', replace: '' },
 ];
 
-/** Every message is a new one, whatever its id. */
+/** Stores every message, whatever its id. */
 export const noDedup: readonly Patch[] = notUnique;
 
-/** Ids are known for as long as the process lives. */
+/** Knows ids only for as long as the process lives. */
 export const forgetfulDedup: readonly Patch[] = [
   ...notUnique,
   {
@@ -55,7 +55,7 @@ export const forgetfulDedup: readonly Patch[] = [
   },
 ];
 
-/** Whoever waits behind a batch that got no answer in time is told that it was tried. */
+/** Reports everything that waits behind an unanswered batch as tried. */
 export const queueFailsWithBatch: readonly Patch[] = [
   { find: 'overdueMs = 50', replace: 'overdueMs = void 0' },
   {

@@ -1,17 +1,17 @@
 import type { Files, Originals } from './originals.ts';
 import type { Random } from './random.ts';
 
-/** What has to come of a damage. */
+/** What must follow from a damage. */
 export type Expected =
-  /** It refuses to start; or it serves what is whole, and verify tells that something is missing. */
+  /** The service refuses to start, or it serves the intact part and `verify` reports the rest. */
   | 'told'
-  /** It refuses to start. */
+  /** The service refuses to start. */
   | 'refused'
-  /** It serves all but exactly one entry. */
+  /** The service serves all entries but one. */
   | 'one entry'
-  /** It serves what was in the database, and tells of the log. */
+  /** The service serves what was in the database, and reports the lost log. */
   | 'database'
-  /** It serves the entries up to some place: the end of a log may rightly be torn. */
+  /** The service serves a prefix of the entries, because the end of a log may be torn. */
   | 'prefix';
 
 /** One way to damage a store. */
@@ -38,7 +38,10 @@ const flipSome = (bytes: Buffer, random: Random): void => {
   }
 };
 
-/** Flips a bit in a text that is in the file once: SQLite leaves dead copies when it splits pages. */
+/**
+ * Flips a bit in a text that occurs once in the file: SQLite leaves stale copies when it splits
+ * pages.
+ */
 const flipText = (bytes: Buffer, random: Random): void => {
   const places = new Map<string, number[]>();
   for (const { 0: text, index } of bytes.toString('latin1').matchAll(/the text of \d+/g)) {
@@ -69,7 +72,7 @@ const cutShort = (bytes: Buffer, random: Random): Buffer => {
 const noise = (random: Random, length: number): Buffer =>
   Buffer.from(Array.from({ length }, () => random.whole(0, 255)));
 
-/** A change of the database file; what is left of the store stays as it is. */
+/** Changes the database file and leaves the rest of the store alone. */
 const onDatabase =
   (change: (bytes: Buffer, random: Random) => Buffer | undefined | void): Damage['make'] =>
   (files, random) => {
@@ -91,7 +94,7 @@ const damage = (
   make: Damage['make'],
 ): Damage => ({ of, name, expected, make });
 
-/** Every damage; each time it is made it hits another place. */
+/** Every kind of damage. Each use hits another place. */
 export const damages: readonly Damage[] = [
   damage('closed', 'a flipped bit in a text', 'one entry', onDatabase(flipText)),
   damage('closed', 'a flipped bit in the index', 'told', onDatabase(flipIndex)),

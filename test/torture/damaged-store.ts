@@ -42,7 +42,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
   return tally.outcome();
 };
 
-/** A control needs no more than these to be caught. */
+/** These are enough to catch a control. */
 const isTelling = ({ name }: Damage): boolean =>
   [
     'a flipped bit in a text',
@@ -89,7 +89,7 @@ const judgeRefusal = (
   damage: Damage,
   tally: Counts,
 ): void => {
-  // What happened, to which file, and what to do about it, in one line.
+  // One line with what happened, to which file, and what to do next.
   const isClear = /^mlog: .+\. .+\.\n$/.test(stderr) && stderr.includes(store);
   if (code === 0 || code === null || !isClear) {
     tally.found('unclear refusal', `${damage.name}: ${code} ${stderr}`);
@@ -159,7 +159,7 @@ const isUnchanged = async (scene: Scene, files: Files): Promise<boolean> => {
   return true;
 };
 
-/** Both kinds of damage: to a store that nobody has open, and to one that a service has open. */
+/** Runs both kinds of damage: to a closed store, and to one that a service has open. */
 const runAll = async (scale: Scale): Promise<Outcome> => {
   const [closed, open] = [await run(scale), await runTaken(scale)];
   const faults: Record<string, number> = { ...closed.faults };
@@ -172,7 +172,7 @@ const runAll = async (scale: Scale): Promise<Outcome> => {
   };
 };
 
-/** A damaged store is refused or told of; never is an empty one begun in its place. */
+/** A damaged store is refused or reported, and never replaced by an empty one. */
 export const proof: Proof = {
   name: 'P18',
   promise: 'A damaged store is never silently emptied',
@@ -192,7 +192,7 @@ export const proof: Proof = {
       ],
     },
     {
-      name: 'the lost log not looked for',
+      name: 'a lost log is not detected',
       catches: 'untold',
       run,
       patches: [
@@ -203,7 +203,7 @@ export const proof: Proof = {
       ],
     },
     {
-      name: 'a log that belongs to any file',
+      name: 'a log is accepted for any file',
       catches: 'not refused',
       run,
       patches: [
@@ -214,7 +214,7 @@ export const proof: Proof = {
       ],
     },
     {
-      name: 'files that are not looked for',
+      name: 'files are not checked',
       catches: 'went on',
       run: runTaken,
       patches: [
@@ -225,7 +225,7 @@ export const proof: Proof = {
       ],
     },
     {
-      name: 'a new store in place of one that cannot be read',
+      name: 'an unreadable store is replaced by a new one',
       catches: 'not refused',
       run,
       patches: [

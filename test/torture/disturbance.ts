@@ -5,37 +5,37 @@ import type { Scene, Server } from './scene.ts';
 
 const progressTimeoutMs = 60_000;
 
-/** How a facade is started that does not wait for long; what is broken is seen sooner. */
+/** Settings for a facade that waits only briefly, so that faults show sooner. */
 export const hasty: readonly string[] = ['--retry-delay-ms', '100', '--attempt-timeout-ms', '1000'];
 
-/** What a facade speaks to the logging service. */
+/** The wire from the facade to the logging service. */
 export type Wire = 'HTTP' | 'gRPC';
 
-/** A facade, and the networks around it that can be made bad. */
+/** A facade, and the networks around it that can be disturbed. */
 export type Way = {
   facade: Server;
-  /** In front of the facade. */
+  /** The network in front of the facade. */
   entrance: Proxy;
-  /** Between the facade and the logging service. */
+  /** The network between the facade and the logging service. */
   passage: Proxy;
 };
 
-/** The services of a scene: one journal, and one way to it or more. */
+/** The services of a scene: one journal, reached in one or more ways. */
 export type Services = { logging: Server; messages: Server; ways: readonly Way[] };
 
-/** How bad it gets. */
+/** The severity of the disturbance. */
 export type Severity = {
   killEveryMs: number;
-  /** Each kill is of one of these, by chance. */
+  /** Each kill hits one of these at random. */
   killed: readonly ('facade' | 'logging' | 'messages')[];
   pauseMaxMs: number;
-  /** Between two pauses. */
+  /** The longest time between two pauses. */
   calmMaxMs: number;
   delayMaxMs: number;
 };
 
 /**
- * Starts the services apart, a facade for each wire, with networks that lose replies and
+ * Starts separate services, with a facade per wire, over networks that lose replies and
  * connections.
  */
 export const serveThroughChaos = async (
@@ -48,7 +48,7 @@ export const serveThroughChaos = async (
   const messages = await scene.serve('messages');
 
   const openWay = async (wire: Wire): Promise<Way> => {
-    // gRPC has one connection for all, so it has to be reset in the middle of the work, too.
+    // gRPC has one connection for everything, so it must also be reset during use.
     const passage = await (wire === 'HTTP'
       ? startProxy(logging.logging, faults)
       : startProxy(logging.grpc, { ...faults, resetRequest: isLost }));
@@ -67,7 +67,9 @@ export const serveThroughChaos = async (
 const networksOf = ({ ways }: Services): Proxy[] =>
   ways.flatMap(({ entrance, passage }) => [entrance, passage]);
 
-/** Pauses and delays the networks and kills the services, until it is over; counts what it did. */
+/**
+ * Pauses and delays the networks and kills the services until the time is over. Counts what it did.
+ */
 export const disturb = async (
   services: Services,
   { killEveryMs, killed, pauseMaxMs, calmMaxMs, delayMaxMs }: Severity,
@@ -91,7 +93,7 @@ export const disturb = async (
   const delayNow = async (): Promise<void> => {
     while (!isOver()) {
       for (const { faults } of networks) {
-        // Were it 3 s all the time, hardly anything would happen to what is between.
+        // A constant delay of 3 s would leave little to happen in between.
         faults.delayMs = random.chance(0.5) ? random.whole(0, 20) : random.whole(0, delayMaxMs);
       }
       await sleep(random.whole(200, 2000));
@@ -119,7 +121,7 @@ export const disturb = async (
   await Promise.all([pauseNow(), delayNow(), killNow()]);
 };
 
-/** Mends the networks and waits until so many more messages get through. */
+/** Repairs the networks and waits until this many more messages succeed. */
 export const calmDown = async (
   services: Services,
   progress: (more: number) => Promise<void>,
@@ -132,7 +134,7 @@ export const calmDown = async (
     faults.resetRequest = () => false;
   }
   const deadline = performance.now() + progressTimeoutMs;
-  // An attempt that began in the chaos may take its whole time.
+  // An attempt that began during the disturbance may take its whole time.
   while (
     !(await progress(more).then(
       () => true,

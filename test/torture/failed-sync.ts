@@ -13,7 +13,7 @@ import { readSyncTrace, traceableId } from './sync-trace.ts';
 
 const clientsCount = 16;
 const endsWithinMs = 1000;
-/** So many messages behind the sync that is to fail, the process has gone on over it. */
+/** After this many messages beyond the failing sync, the process has ignored it. */
 const messagesBehind = 500;
 const patienceMs = 30_000;
 
@@ -32,10 +32,10 @@ const createCounts = () =>
   );
 type Counts = ReturnType<typeof createCounts>;
 
-/** Which sync fails: the n-th of a thread, or the first one of a path beside the store's. */
+/** The sync that fails: sync n of a thread, or the first one of a path next to the store's. */
 type Which = number | 'folder' | 'log';
 
-/** What the clients of one store know, through all of its failures. */
+/** What the clients of one store know, across all its failures. */
 type Ledger = { attempted: Map<string, string>; acknowledged: Set<string> };
 
 const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
@@ -44,13 +44,13 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
     full: everyUpTo(200, 1),
     control: [60],
   });
-  // The folder is synced when a store is made, the log when one that was killed is opened.
+  // The folder is synced when a store is created, the log when a killed store is opened.
   const paths: Which[] = pick({ short: ['folder', 'log'], full: ['folder', 'log'], control: [] });
   const tally = createCounts();
   await inScene(build, async (scene) => {
     let ledger = newLedger();
     for (const which of [...paths, ...numbers]) {
-      // Half of the stores are new ones, so that the syncs of their making fail, too.
+      // Half of the stores are new, so that the syncs of their creation fail, too.
       if (which === 'folder' || (which !== 'log' && random.chance(0.5))) {
         await Promise.all(['', '-wal'].map((end) => rm(scene.store + end, { force: true })));
         ledger = newLedger();
@@ -116,7 +116,7 @@ const failOnce = async (
   }
 };
 
-/** Sends under ids that are found again in the trace, until it is over or enough is stored. */
+/** Sends messages, whose ids can be found in the trace, until it is over or enough is stored. */
 const sendUntil = async (
   { logging }: Server,
   isOver: () => boolean,
@@ -146,9 +146,9 @@ const sendUntil = async (
   clients.close();
 };
 
-/** Starts it without faults: whole, with all that was acknowledged. */
+/** Starts without faults: the store must be intact, with everything that was acknowledged. */
 const reopen = async (scene: Scene, ledger: Ledger, tally: Counts): Promise<void> => {
-  // A sync that fails in the making of a store leaves none.
+  // If a sync fails during its creation, there is no store.
   if (existsSync(scene.store)) {
     const { code, stdout } = await scene.run(['verify', '--store', `file:${scene.store}`]);
     if (code !== 0) tally.found('did not reopen', stdout);
@@ -165,7 +165,7 @@ const reopen = async (scene: Scene, ledger: Ledger, tally: Counts): Promise<void
   await server.kill();
 };
 
-/** Behind a sync that failed there is no success, only an end and a new start. */
+/** A failed sync is followed by no success, only by an exit and a new start. */
 export const proof: Proof = {
   name: 'P10',
   promise: 'An I/O error never becomes a 2xx',

@@ -11,16 +11,16 @@ import { swapFaults, swapJournal, unknownJournal } from './swapped-journal.ts';
 
 const writersCount = 32;
 const followersCount = 20;
-/** Long enough for some kills to be survived, however slow the machine is. */
+/** Long enough to survive some kills, on a machine of any speed. */
 const controlMs = 12_000;
 
 const followFaults = [
-  'gaps to a follower',
+  'gaps for a follower',
   'repeats',
   'phantoms',
-  'altered to a follower',
+  'altered for a follower',
   'left behind',
-  'oddities',
+  'unexpected events',
 ] as const;
 
 const run = async ({ build, form, random, minutes, pick }: Scale): Promise<Outcome> => {
@@ -101,21 +101,21 @@ const swapJournals = async (
   }
 };
 
-/** The run of the control that is about swapped journals alone. */
+/** Runs only the part with replaced journals. */
 const runSwaps: Proof['run'] = async (scale) => {
   const tally = createTally(['swapped journals'], swapFaults);
   await swapJournals(scale, tally);
   return tally.outcome();
 };
 
-/** Half of them follow the facade, half the logging service, by both ways to tell a position. */
+/** Half of them follow the facade, half the logging service, with both ways to send a position. */
 const followBothWays = ({ entrance, passage }: Way): Follower[] =>
   upTo(followersCount).map((n) => {
     const url = n % 2 === 0 ? entrance.url : `${passage.url}/logging`;
     return startFollower(url, n % 4 < 2 ? 'after' : 'Last-Event-ID');
   });
 
-/** Compares what a follower was given, in the order in which it came, with what is stored. */
+/** Compares what a follower received, in order, with what is stored. */
 const judgeFollower = (
   tally: Tally<'followers' | 'connections' | 'entries followed', (typeof followFaults)[number]>,
   { entries: seen, oddities, connections }: Follower,
@@ -127,37 +127,40 @@ const judgeFollower = (
   let lastSeq = 0;
   for (const { seq, id, txt, at } of seen) {
     if (seq <= lastSeq) tally.found('repeats', `seq ${seq} behind ${lastSeq}`);
-    if (seq > lastSeq + 1) tally.found('gaps to a follower', `seq ${seq} behind ${lastSeq}`);
+    if (seq > lastSeq + 1) tally.found('gaps for a follower', `seq ${seq} behind ${lastSeq}`);
     lastSeq = seq;
     const entry = stored[seq - 1];
     if (entry?.id !== id) tally.found('phantoms', `seq ${seq}: ${id}, stored is ${entry?.id}`);
-    else if (entry.txt !== txt || entry.at !== at) tally.found('altered to a follower', id);
+    else if (entry.txt !== txt || entry.at !== at) tally.found('altered for a follower', id);
   }
-  for (const oddity of oddities) tally.found('oddities', oddity);
+  for (const oddity of oddities) tally.found('unexpected events', oddity);
 };
 
-/** Whatever the network and the processes do, a reader that keeps its position has it all, once. */
+/**
+ * Whatever the network and the processes do, a reader that keeps its position gets everything,
+ * once.
+ */
 export const proof: Proof = {
   name: 'P14',
   promise: 'Followers: each entry once, in order, resumable, only durable ones',
   crashModel:
-    'as P7 over HTTP alone, with kills of facade and logging; followers go away and come back by position; a longer journal takes the place of a followed one',
+    'as P7 over HTTP alone, with kills of facade and logging; followers disconnect and resume by position; a longer journal replaces a followed one',
   target: '20 followers: 0 gaps, 0 repeats, 0 phantoms',
   needs: [],
   run,
   controls: [
     {
-      name: 'entries are given up to 200 ms before the commit',
+      name: 'entries are sent up to 200 ms before the commit',
       catches: 'phantoms',
       patches: lateCommit(200),
     },
     {
-      name: 'a tail that broke off begins at the head',
-      catches: 'gaps to a follower',
+      name: 'an interrupted tail resumes at the head',
+      catches: 'gaps for a follower',
       patches: [
         {
           find: 'const head = known ?? await place.confirm(journal);',
-          // Later, too, so that something has come meanwhile however slow the machine is.
+          // Delayed, so that something arrives meanwhile on a machine of any speed.
           replace: `if (!known) await new Promise((resolve) => setTimeout(resolve, 1000));
       const head = known ?? await journal.head();
       if (!known) place.seq = head.lastSeq;`,
@@ -165,13 +168,13 @@ export const proof: Proof = {
       ],
     },
     {
-      name: 'a journal is known by its length alone',
+      name: 'a journal is recognized only by its length',
       catches: 'entries of another journal',
       patches: unknownJournal,
       run: runSwaps,
     },
     {
-      name: 'the last event comes again',
+      name: 'the last event is repeated',
       catches: 'repeats',
       patches: [
         {

@@ -23,7 +23,7 @@ const createCounts = () =>
 type Counts = ReturnType<typeof createCounts>;
 
 const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
-  // A store grows with every cycle; before it fills the disk by itself there is a new one.
+  // A store grows with every cycle. Before it fills the disk by itself, there is a new one.
   const disks = pick({ short: 1, full: 5, control: 1 });
   const cycles = pick({ short: 5, full: 10, control: 1 });
   const refusalTimeoutMs = pick({ short: 20_000, full: 20_000, control: 1000 });
@@ -38,7 +38,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
 
 type Filling = { cycles: number; refusalTimeoutMs: number; random: Random; tally: Counts };
 
-/** Fills and frees the disk under one server, then looks at what is in its store. */
+/** Fills and frees the disk of one server repeatedly, then checks its store. */
 const fillOften = async (
   scene: Scene,
   { cycles, refusalTimeoutMs, random, tally }: Filling,
@@ -68,7 +68,7 @@ const fillOften = async (
     () => false,
   );
   const goesOn = await Promise.race([recovered, server.exited.then(() => false)]);
-  // A process that is about to end has closed its doors before.
+  // A process that is about to end has stopped listening by then.
   if (!goesOn) await Promise.race([server.exited, sleep(2_000)]);
   if (hasEnded) tally.found('ended', server.child.stderr().slice(-300));
   else if (!goesOn) tally.found('no recovery', 'at the end');
@@ -114,7 +114,9 @@ const fill = async (disk: string): Promise<void> => {
   }
 };
 
-/** A server that cannot make its store says so, and leaves nothing that keeps it from starting. */
+/**
+ * A server that cannot create its store says so, and leaves nothing that prevents a later start.
+ */
 const startOnFullDisk = async (
   scene: Scene,
   disk: string,
@@ -133,7 +135,7 @@ const startOnFullDisk = async (
   await free(disk);
 };
 
-/** Waits until writers are refused: the log of the store has room of its own, used up first. */
+/** Waits until writers are refused: the log of the store first uses up room of its own. */
 const waitForRefusals = async (writers: Writers, timeoutMs: number): Promise<void> => {
   const goal = writers.refusals.length + refusalsWanted;
   const deadline = performance.now() + timeoutMs;
@@ -151,7 +153,7 @@ const checkFull = async ({ logging }: Server, tally: Counts): Promise<void> => {
   }
 };
 
-/** The very first message behind the freeing is stored. */
+/** The first message after space was freed is stored. */
 const checkFreed = async (
   { facade }: Server,
   id: string,
@@ -173,7 +175,9 @@ const checkFreed = async (
   }
 };
 
-/** A full disk refuses, goes on being read, and recovers by itself. */
+/**
+ * On a full disk, the service refuses messages, continues to serve reads, and recovers by itself.
+ */
 export const proof: Proof = {
   name: 'P9',
   promise: 'Disk full: refuse, go on reading, recover',

@@ -7,20 +7,20 @@ const sizeMiB = 96;
 
 /** A file system in a file, mounted through a loop device. */
 export type Image = {
-  /** The file under the loop device: what a disk would hold, no more. */
+  /** The file under the loop device, which holds what a disk would. */
   file: string;
   /** The folder where it is mounted. */
   folder: string;
   /**
-   * Copies the file as it is at one moment, while the file system stays mounted. Whatever is only
-   * in the page cache of the mounted file system is not in it, as after a power cut. Whoever
-   * writes has to be stopped; a write that comes all the same makes it copy anew.
+   * Copies the file at one moment, while the file system stays mounted. The copy lacks what is only
+   * in the page cache, as after a power cut. Writers must be stopped; a write that happens all the
+   * same makes it copy again.
    */
   cut: (file: string) => Promise<void>;
   unmount: () => Promise<void>;
 };
 
-/** Makes an empty ext4 file system that writes nothing by its own timers while a proof runs. */
+/** Creates an empty ext4 file system whose own timers write nothing during a proof. */
 export const createImage = async (scene: Scene, file: string): Promise<Image> => {
   await rm(file, { force: true });
   const lazy = 'lazy_itable_init=0,lazy_journal_init=0';
@@ -28,7 +28,7 @@ export const createImage = async (scene: Scene, file: string): Promise<Image> =>
   return await mountImage(scene, file);
 };
 
-/** Mounts a file system that is there; its own journal is replayed, as after a power cut. */
+/** Mounts an existing file system. Its journal is replayed, as after a power cut. */
 export const mountImage = async (scene: Scene, file: string): Promise<Image> => {
   const folder = `${file}.mounted`;
   await mkdir(folder, { recursive: true });
@@ -55,7 +55,7 @@ export const mountImage = async (scene: Scene, file: string): Promise<Image> => 
   };
 };
 
-/** How many writes the loop device over a file has done. */
+/** Returns how many writes the loop device of a file has done. */
 const writesDone = async (file: string): Promise<string> => {
   for (const device of await readdir('/sys/block')) {
     if (!device.startsWith('loop')) continue;

@@ -16,7 +16,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
     const writers = startWriters(facade.facade, writersCount);
     scene.defer(writers.stop);
 
-    /** Kills a server and starts it again; now and then once more before it is ready. */
+    /** Kills a server and starts it again, sometimes killing it once more before it is ready. */
     const killOne = async (server: Server): Promise<Server> => {
       await server.kill();
       done += 1;

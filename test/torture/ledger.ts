@@ -1,22 +1,22 @@
 import type { StoredEntry, Writers } from '../support/writers.ts';
 import type { Tally } from './proof.ts';
 
-/** What can be wrong with a journal, seen from those who wrote. */
+/** What can be wrong with a journal, from the point of view of its writers. */
 export const journalFaults = ['lost', 'doubled', 'altered', 'phantom', 'gaps'] as const;
 
 /** What was sent, and what of it was acknowledged. */
 export type Ledger = Pick<Writers, 'attempted' | 'acknowledged'>;
 
-/** Makes one ledger of those of writers who wrote to the same journal. */
+/** Merges the ledgers of writers to the same journal. */
 export const joinLedgers = (ledgers: readonly Ledger[]): Ledger => ({
   attempted: new Map(ledgers.flatMap(({ attempted }) => [...attempted])),
   acknowledged: new Set(ledgers.flatMap(({ acknowledged }) => [...acknowledged])),
 });
 
 /**
- * Compares a journal with what its writers know: an acknowledged message that is not there is
- * lost, an id that is there again doubled, a text that is another one altered, an id that was
- * never sent a phantom, and a `seq` that does not follow the one before it a gap.
+ * Compares a journal with the ledger of its writers. An acknowledged message that is missing is
+ * lost, a repeated id is doubled, another text is altered, an id that was never sent is a phantom,
+ * and a `seq` that does not follow the one before it is a gap.
  */
 export const judge = (
   tally: Pick<Tally<never, (typeof journalFaults)[number]>, 'found'>,

@@ -8,7 +8,7 @@ import type { Scene, Server } from './scene.ts';
 /** What can be wrong with what is read back. */
 export const listFaults = ['other text', 'other list', 'not found'] as const;
 
-/** The services of a scene, and what they are asked by. */
+/** The services of a scene, and the clients that ask them. */
 export type Place = {
   scene: Scene;
   server: Server;
@@ -18,7 +18,7 @@ export type Place = {
   grpc: ReferenceClient;
 };
 
-/** Gives all entries, of which there are so many. */
+/** Returns all entries, of which there are `count`. */
 type List = (place: Place, count: number) => Promise<StoredEntry[]>;
 
 const lists: Record<string, List> = {
@@ -46,7 +46,9 @@ const followTo = async (count: number, url: string): Promise<StoredEntry[]> => {
   return [...entries];
 };
 
-/** Everything that lists must list what was sent: entries, one by one, texts, and the command. */
+/**
+ * Every way to list must return what was sent: as entries, one by one, as texts, and by command.
+ */
 export const compareLists = async (
   sent: ReadonlyMap<string, string>,
   place: Place,

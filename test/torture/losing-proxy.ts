@@ -3,22 +3,23 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
-/** What a losing proxy has seen: appends, lost replies, and how often each id was sent. */
+/** What the proxy saw: appends, lost replies, and how often each id was sent. */
 export type Losses = { calls: number; lost: number; sent: Map<string, number> };
 
-/** How a reply is lost: the connection is cut, or stays open without a word. */
+/** How a reply is lost: the connection is cut, or stays open in silence. */
 export type Loss = 'cut' | 'silent';
 
-/** A proxy that loses replies to appends; closing it cuts every connection. */
+/** A proxy that loses replies to appends. Closing it cuts every connection. */
 export type LosingProxy = { url: string; losses: Losses; close: () => Promise<void> };
 
-/** A message may be lost so often; the third attempt, which is the last one, gets through. */
+/** How often a message may be lost: its third and last attempt succeeds. */
 const lossesMaxCount = 2;
 
 /**
- * Starts an HTTP proxy in front of a logging service. It hands every request on and waits for the
- * reply, so the service has done its work; then `isLost` decides whether the reply of an append
- * gets through. No message loses all three of its attempts: that would be an honest failure.
+ * Starts an HTTP proxy in front of a logging service. It forwards every request and waits for the
+ * reply, so that the service has done its work. Then `isLost` decides whether the reply to an
+ * append is passed on. No message loses all of its three attempts, which would be an honest
+ * failure.
  */
 export const startLosingProxy = async (
   targetUrl: string,

@@ -7,7 +7,7 @@ import { createTally, type Outcome, type Proof, type Scale } from './proof.ts';
 import { inScene, type Scene } from './scene.ts';
 
 const clientsCount = 64;
-// Some losses are held back, for no message may lose all three; what is left is 30 %.
+// Some losses are prevented, since no message may lose all three attempts. 30 % remain.
 const lossProbability = 0.34;
 
 /** One way in which replies are lost. */
@@ -18,7 +18,8 @@ type Part = {
   args: readonly string[];
 };
 
-// Small batches make many calls, and a short pause many attempts; the count of three stays.
+// Small batches make many calls, and a short pause many attempts. There are still three per
+// message.
 const pace = ['--batch-max-count', '8', '--retry-delay-ms', '50'];
 
 const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
@@ -34,7 +35,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
       loss: 'silent',
       count: pick({ short: 400, full: 5000, control: 300 }),
       isLost: everyThird(),
-      // Long enough for a busy machine: what is late and not lost would be an honest failure.
+      // Long enough for a busy machine: a late reply that is not lost would be an honest failure.
       args: [...pace, '--attempt-timeout-ms', '3000'],
     },
   ];
@@ -92,7 +93,7 @@ export const proof: Proof = {
   run,
   controls: [
     {
-      name: 'the queue fails with a silent batch',
+      name: 'the queue fails together with a silent batch',
       catches: 'false failures',
       patches: queueFailsWithBatch,
     },

@@ -6,7 +6,7 @@ export type Malformed = Post & {
   /** What is wrong with it. */
   kind: string;
   service: 'facade' | 'logging';
-  /** Refused lines are answered in a 200: the facade answers NDJSON a line at a time. */
+  /** Refusals of lines come in a 200, because the facade answers NDJSON line by line. */
   answersLines?: true;
 };
 
@@ -19,7 +19,9 @@ const good = (id: string, txt = 'text'): string => JSON.stringify({ id, txt });
 const bytes = (...parts: (string | number[])[]): Buffer =>
   Buffer.concat(parts.map((part) => Buffer.from(part as string)));
 
-/** Bytes that are no UTF-8: stray and cut ones, overlong ones, surrogates, beyond Unicode. */
+/**
+ * Bytes that are not UTF-8: stray and truncated ones, overlong ones, surrogates, beyond Unicode.
+ */
 const badBytes = [[0x80], [0xff], [0xe2, 0x82], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf5, 0x80]];
 const badEscapes = ['%', '%4', '%zz', '%ff', '%c0%80', '%ed%a0%80', '%f5%80%80%80', '%E2%82'];
 const badJson = ['{', '[]', '17', 'null', '"text"', '', '{"id":"a","txt":"b"', '\u0000', 'nope'];
@@ -36,7 +38,7 @@ const badTexts = [
 const badIds = ['17', 'true', '[]', '{}', '""', String.raw`"\ud800"`, `"${'é'.repeat(129)}"`];
 const otherTypes = ['image/png', 'multipart/form-data; boundary=x', 'text/html', ';;;'];
 
-/** What both services refuse, whatever it is that they are asked to store. */
+/** What both services refuse, whatever they are asked to store. */
 const kinds: Record<string, Make> = {
   'a bad escape': (random, id) => form(`id=${id}&txt=a${random.pick(badEscapes)}`),
   'a bad escape in the id': (random, id) => form(`id=${id}${random.pick(badEscapes)}&txt=a`),
@@ -55,14 +57,14 @@ const kinds: Record<string, Make> = {
     ...form(`id=${id}&txt=a`),
     headers: { 'content-encoding': random.pick(['gzip', 'br', 'deflate', 'nonsense']) },
   }),
-  // Large ones take their time, so most of these are only a little too large, in the id.
+  // Large requests take time, so most of these are only slightly too large, in the id.
   'too large': (random, id) =>
     random.chance(0.05)
       ? json(good(id, 'x'.repeat(1_048_577)))
       : json(good(id + 'x'.repeat(257), 'text')),
 };
 
-/** What the logging service alone refuses: NDJSON is one append there, all of it or nothing. */
+/** What only the logging service refuses: there, NDJSON is one append, all or nothing. */
 const loggingKinds: Record<string, Make> = {
   'a bad line': (random, id) => {
     const lines = Array.from({ length: random.whole(1, 20) }, (_, n) => good(`${id}-${n}`));
@@ -107,7 +109,7 @@ const all: Record<Malformed['service'], [kind: string, make: Make][]> = {
   logging: Object.entries({ ...kinds, ...loggingKinds }),
 };
 
-/** Makes a request of any kind that is refused; what it would store has the id in id or text. */
+/** Makes a random request that must be refused. What it would store has `id` in its id or text. */
 export const makeMalformed = (random: Random, id: string): Malformed => {
   const service = random.pick(['facade', 'logging'] as const);
   const [kind, make] = random.pick(all[service]);

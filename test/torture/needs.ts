@@ -1,7 +1,7 @@
 import { proxyMissing, proxyNames } from '../support/proxy-server.ts';
 import { runCommand } from './command.ts';
 
-/** What a proof asks of the machine. */
+/** What a proof needs from the machine. */
 export type Need = 'mount' | 'loop' | 'strace' | 'proc' | 'proxies';
 
 const mayMount = (): string | undefined =>
@@ -12,7 +12,7 @@ const checks: Record<Need, () => Promise<string | undefined>> = {
   loop: async () =>
     mayMount() ?? (await works('losetup', ['-f'])) ?? (await works('mkfs.ext4', ['-V'])),
   strace: async () =>
-    // Traces something, for there are machines that have strace and do not let it trace.
+    // Traces something, because some machines have strace but do not permit tracing.
     (await works('strace', ['-f', '--seccomp-bpf', '-o', '/dev/null', 'true'])) &&
     'strace 5.3 or later is needed, and the right to trace',
   proc: async () => (process.platform === 'linux' ? undefined : 'Linux is needed'),
@@ -28,7 +28,7 @@ const works = async (command: string, args: readonly string[]): Promise<string |
   }
 };
 
-/** Says why this machine cannot run a proof; undefined where it can. */
+/** Says why this machine cannot run a proof; undefined if it can. */
 export const whyNot = async (needs: readonly Need[]): Promise<string | undefined> => {
   for (const need of needs) {
     const reason = await checks[need]();

@@ -8,7 +8,7 @@ import { delaySyncs } from './strace.ts';
 
 const syncDelayMs = 20;
 
-/** Sends one message and says whether it was answered as the first copy; undefined on an error. */
+/** Sends one message. Returns whether it was answered as the first copy; undefined on an error. */
 type Send = (clients: Clients, server: Server, message: Message) => Promise<boolean | undefined>;
 type Message = { id: string; txt: string };
 
@@ -45,7 +45,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
     for (const n of upTo(idsCount)) attempted.set(`id-${n}`, `the text of ${n}`);
     const messages = Array.from(attempted, ([id, txt]) => ({ id, txt }));
 
-    /** One client sends each message once, nearly in the order of all the others. */
+    /** One client sends each message once, in nearly the same order as all others. */
     const sendAll = async (clients: Clients, server: Server, send: Send): Promise<void> => {
       const from = random.whole(0, 20);
       for (const message of [...messages.slice(from), ...messages.slice(0, from)]) {
@@ -84,7 +84,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
   return tally.outcome();
 };
 
-/** One id is one message, however many send it, before and after a restart. */
+/** One id is one message, however many clients send it, before and after a restart. */
 export const proof: Proof = {
   name: 'P4',
   promise: 'One copy per id, through concurrency, retries and restart',
@@ -94,6 +94,6 @@ export const proof: Proof = {
   run,
   controls: [
     { name: 'dedup off', catches: 'doubled', patches: noDedup },
-    { name: 'dedup forgets at a restart', catches: 'logged twice', patches: forgetfulDedup },
+    { name: 'dedup forgets after a restart', catches: 'logged twice', patches: forgetfulDedup },
   ],
 };

@@ -18,7 +18,7 @@ const createCounts = () =>
       'no owner',
       'unclear refusal',
       'first one harmed',
-      'not whole by a link',
+      'not intact by a link',
     ],
   );
 type Counts = ReturnType<typeof createCounts>;
@@ -61,13 +61,13 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
 };
 
 const checkCounts = { short: 6, full: 60, control: 0 };
-/** A check of a broken build does harm in about one start of eight. */
+/** A check by a broken build does harm in about one of eight starts. */
 const harmfulChecksMaxCount = 80;
 
 /** The longest time from the start of a service until it has its log. */
 const startMaxMs = 400;
 
-/** A check that ends while a service starts takes nothing away from it. */
+/** A check that ends while a service starts removes nothing of it. */
 const verifyBesideStarts = async (
   scene: Scene,
   count: number,
@@ -82,7 +82,7 @@ const verifyBesideStarts = async (
     await sleep(random.whole(0, startMaxMs));
     const checking = scene.run(['verify', '--store', `file:${scene.store}`]);
     let server = await starting;
-    // A check that has the log open may rightly be in the way.
+    // A check that has the log open may legitimately prevent the start.
     if (!(await isReady(server))) server = await server.again();
     await server.ready;
     const writers = startWriters(server.facade, 2);
@@ -96,19 +96,19 @@ const verifyBesideStarts = async (
     tally.did('checks beside a start');
     const again = await scene.serve('logging');
     judge(tally, await readEntries(again.logging), { attempted, acknowledged });
-    // Closed, so that the next start has no log to begin with.
+    // Closed, so that the next start has no log at first.
     await again.kill('SIGTERM');
   }
 };
 
-/** Only the part with the checks, until one of them does harm. */
+/** Runs only the part with the checks, until one of them does harm. */
 const runChecks = async ({ build, random }: Scale): Promise<Outcome> => {
   const tally = createCounts();
   await inScene(build, (scene) => verifyBesideStarts(scene, harmfulChecksMaxCount, random, tally));
   return tally.outcome();
 };
 
-/** The store under its own name, a symbolic link, a hard link and a path with detours. */
+/** The store under its own name, a symbolic link, a hard link, and a path with detours. */
 const nameTwice = async ({ folder, store }: Scene): Promise<string[]> => {
   const names = ['symbolic', 'hard'].map((name) => join(folder, `${name}.db`));
   await symlink(store, names[0]!);
@@ -116,7 +116,7 @@ const nameTwice = async ({ folder, store }: Scene): Promise<string[]> => {
   return [store, ...names, `${folder}/../${basename(folder)}//${basename(store)}`];
 };
 
-/** A store that was killed under its own name is whole under the name of a symbolic link, too. */
+/** A store that was killed under its own name is intact under the name of a symbolic link. */
 const openByLink = async (
   scene: Scene,
   store: string,
@@ -124,13 +124,13 @@ const openByLink = async (
   tally: Counts,
 ): Promise<void> => {
   const { code, stdout } = await scene.run(['verify', '--store', `file:${store}`]);
-  if (code !== 0) tally.found('not whole by a link', stdout);
+  if (code !== 0) tally.found('not intact by a link', stdout);
   const server = await scene.serve('logging', { store });
   judge(tally, await readEntries(server.logging), writers);
   await server.kill();
 };
 
-/** Starts a second server; says whether it could be started. */
+/** Starts a second server. Returns whether it could be started. */
 const tryAsSecond = async (scene: Scene, store: string, tally: Counts): Promise<boolean> => {
   tally.did('second servers');
   const second = await scene.start('logging', { store });
@@ -156,7 +156,7 @@ const expectRefusal = ({ code, stderr }: Run, what: string, tally: Counts): void
   }
 };
 
-/** Several servers start at once on a store that is not there yet: one of them gets it. */
+/** Several servers start at once on a store that does not exist: one of them gets it. */
 const race = async (scene: Scene, tally: Counts): Promise<void> => {
   const racers = await Promise.all(
     Array.from({ length: racersCount }, () => scene.start('logging')),
@@ -174,11 +174,11 @@ const race = async (scene: Scene, tally: Counts): Promise<void> => {
   await rm(scene.store, { force: true });
 };
 
-/** A store belongs to one process; another one is told so and changes nothing. */
+/** A store belongs to one process. Another process is refused and changes nothing. */
 export const proof: Proof = {
   name: 'P13',
   promise: 'One owner a store',
-  crashModel: 'a second server on the same file, by any name of it',
+  crashModel: 'a second server on the same file, under any of its names',
   target: 'exits non-zero with a clear text, the first unharmed',
   needs: [],
   run,
@@ -196,7 +196,7 @@ export const proof: Proof = {
       ],
     },
     {
-      name: 'a check that removes the log it has not seen before',
+      name: 'a check removes the log that it has not seen before',
       catches: 'lost',
       run: runChecks,
       patches: [
@@ -213,7 +213,7 @@ export const proof: Proof = {
           }
           async function verifyOnly(path) {`,
         },
-        // It would be told at once.
+        // The files would be checked and the fault reported at once.
         { find: 'this.#files.checkAfterChange();', replace: '' },
         { find: 'return opened.files.check();', replace: 'return;' },
       ],

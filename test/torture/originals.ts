@@ -5,26 +5,26 @@ import { readEntries, type StoredEntry } from '../support/writers.ts';
 import { openClients, types } from './clients.ts';
 import type { Scene } from './scene.ts';
 
-/** The files of a store: the database, and the write-ahead log of one that was not closed. */
+/** The files of a store: the database, and the write-ahead log if it was not closed. */
 export type Files = { database?: Buffer; log?: Buffer };
 
-/** Whole stores, and files that are none, before they are damaged. */
+/** Intact stores, and files that are none, before they are damaged. */
 export type Originals = {
-  /** Closed in order, with the first two parts of the messages. */
+  /** Closed normally, with the first two parts of the messages. */
   closed: Files;
-  /** Killed, with the third part in its log alone. */
+  /** Killed, with the third part only in its log. */
   killed: Files;
-  /** A copy from before, closed, with the first part alone. */
+  /** An earlier copy, closed, with only the first part. */
   older: Files;
-  /** Closed after the kill, with all of the messages and some more. */
+  /** Closed after the kill, with all messages and some more. */
   later: Files;
-  /** Another store of mlog, killed. */
+  /** Another mlog store, killed. */
   other: Files;
   /** A database of another program, with a log. */
   foreign: Files;
   /** A store of a later format, with a log. */
   newer: Files;
-  /** All messages, in order; a killed store has all of them. */
+  /** All messages, in order, as a killed store has them. */
   entries: readonly StoredEntry[];
   /** How many of them are in a closed store, and in the database of a killed one. */
   closedCount: number;
@@ -32,7 +32,7 @@ export type Originals = {
 
 const partCount = 400;
 
-/** Makes the stores with the program of the scene; the entries are what it has acknowledged. */
+/** Creates the stores with the program of the scene. The entries are what it has acknowledged. */
 export const makeOriginals = async (scene: Scene): Promise<Originals> => {
   const clients = openClients(1);
   const logPath = `${scene.store}-wal`;
@@ -88,7 +88,7 @@ export const makeOriginals = async (scene: Scene): Promise<Originals> => {
   };
 };
 
-/** Changes a database and takes its files before it is closed, so the change is in the log. */
+/** Changes a database and takes its files before it is closed, so that the change is in the log. */
 const withLog = async (path: string, change: string): Promise<Files> => {
   const database = new DatabaseSync(path);
   database.exec('PRAGMA journal_mode = WAL');

@@ -3,22 +3,22 @@ import { atOnce, openClients, types, upTo } from './clients.ts';
 import { startLosingProxy } from './losing-proxy.ts';
 import type { Scene } from './scene.ts';
 
-/** A message of many that wait for a logging service which is stopped. */
+/** One of many messages that wait for a stopped logging service. */
 export type Waited = {
   status: number;
   text: string;
   tookMs: number;
-  /** How many attempts the reply tells of. */
+  /** How many attempts the reply reports. */
   told: number;
-  /** How often the message was put on the wire until it was answered. */
+  /** How often the message was sent before it was answered. */
   sent: number;
 };
 
 const clientsCount = 64;
 
 /**
- * Sends more messages at once than go into the first batches, while the logging service is stopped
- * by SIGSTOP. Gives what became of each, and the ids that are stored once it goes on.
+ * Sends more messages at once than fit into the first batches, while the logging service is stopped
+ * by SIGSTOP. Returns the outcome of each, and the ids that are stored once the service continues.
  */
 export const sendWhilePaused = async (
   scene: Scene,

@@ -20,11 +20,11 @@ const createCounts = () =>
     [...journalFaults, 'damaged', 'unopened', 'unsynced data seen'],
   );
 
-/** When the power goes: under load, while a checkpoint runs, or soon after the very first start. */
+/** When the power fails: under load, during a checkpoint, or soon after the very first start. */
 type Moment = 'load' | 'checkpoint' | 'first start';
 type Counts = ReturnType<typeof createCounts>;
 
-/** One file system from its making on; every cut of it is a copy, so it can be cut many times. */
+/** One file system from its creation. Each power cut is a copy of it, so there can be many. */
 type Disk = {
   scene: Scene;
   image: Image;
@@ -49,7 +49,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
     control: [['load', 1, 2]],
   });
   const tally = createCounts();
-  // Images in memory are cut in milliseconds; what is flushed is the same.
+  // Images in memory are copied in milliseconds, and the flushes are the same.
   const place = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
   for (const [moment, disks, cuts] of plan) {
     for (let disk = 0; disk < disks; disk += 1) {
@@ -75,11 +75,11 @@ const cutMany = async (disk: Disk, moment: Moment, cuts: number): Promise<void> 
     const probe = `probe-${cut}`;
     await writeFile(join(image.folder, probe), 'x'.repeat(10_000));
     await waitFor(moment, disk);
-    // The last cut finds the server killed instead of stopped.
+    // The last power cut also kills the server.
     const isLast = cut === cuts;
     if (isLast) await server.kill();
     else await pause(server.pid);
-    // Now and then the kernel has written the store's file back before anybody asked it to.
+    // Sometimes the kernel has written back the store's file on its own.
     if (moment === 'checkpoint' && random.chance(0.3)) {
       await runCommand('sync', ['-d', join(image.folder, 'mlog.db')]);
     }
@@ -101,11 +101,11 @@ const waitFor = async (moment: Moment, disk: Disk): Promise<void> => {
   await server.ready;
   await writers.progress(random.whole(1, 300));
   if (moment === 'checkpoint') await waitForCheckpoint(join(image.folder, 'mlog.db'));
-  // Anywhere in a commit, or in a checkpoint.
+  // Anywhere in a commit or a checkpoint.
   await sleep(random.whole(0, 10));
 };
 
-/** Resolves when the file of the store itself is written to: only a checkpoint does that. */
+/** Resolves when the store's file itself is written to, which only a checkpoint does. */
 const waitForCheckpoint = async (path: string): Promise<void> => {
   const before = (await stat(path)).mtimeMs;
   const deadline = performance.now() + checkpointTimeoutMs;
@@ -114,7 +114,7 @@ const waitForCheckpoint = async (path: string): Promise<void> => {
   }
 };
 
-/** Stops a process and waits until each of its threads stands, none of them in a system call. */
+/** Stops a process and waits until each of its threads is stopped, outside of a system call. */
 const pause = async (pid: number): Promise<void> => {
   process.kill(pid, 'SIGSTOP');
   for (;;) {
@@ -127,12 +127,12 @@ const pause = async (pid: number): Promise<void> => {
   }
 };
 
-/** Lets what a stopped server has answered arrive: it counts as acknowledged before the cut. */
+/** Lets the replies of a stopped server arrive: they count as acknowledged before the power cut. */
 const hearReplies = async (): Promise<void> => {
   for (let turn = 0; turn < 10; turn += 1) await nextTurn();
 };
 
-/** Starts from the copy as after a power cut: journal replay, verify, serve, compare. */
+/** Starts from the copy like after a power cut: journal replay, verify, serve, compare. */
 const check = async (
   { scene, random, tally }: Disk,
   file: string,
@@ -141,7 +141,7 @@ const check = async (
 ): Promise<void> => {
   const copy = await mountImage(scene, file);
   const seen = await readFile(join(copy.folder, probe), 'utf8').catch(() => '');
-  // Were it there, the copy would hold more than a disk after a cut, and prove nothing.
+  // If it were there, the copy would hold more than a disk would, and prove nothing.
   if (seen.includes('x')) tally.found('unsynced data seen', probe);
 
   const store = join(copy.folder, 'mlog.db');
@@ -165,7 +165,7 @@ const check = async (
   await rm(file);
 };
 
-/** What a power cut leaves on the disk holds everything that was acknowledged. */
+/** After a power cut, the disk holds everything that was acknowledged. */
 export const proof: Proof = {
   name: 'P2',
   promise: 'A 2xx survives a power cut',

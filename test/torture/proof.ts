@@ -2,13 +2,16 @@ import type { Build, Patch } from './build.ts';
 import type { Need } from './needs.ts';
 import type { Random } from './random.ts';
 
-/** How much is done: CI's short form, the published full one, or just enough to catch a control. */
+/**
+ * The scale of a run: the short one of CI, the full one that is published, or just enough to catch
+ * a control.
+ */
 export type Form = 'short' | 'full' | 'control';
 
-/** What one run of a proof is given. */
+/** What one run of a proof gets. */
 export type Scale = {
   form: Form;
-  /** The build that is put to the test. */
+  /** The build under test. */
   build: Build;
   random: Random;
   /** How long a proof runs that is measured in time. */
@@ -17,28 +20,28 @@ export type Scale = {
   pick: <T>(sizes: Record<Form, T>) => T;
 };
 
-/** The figure as measured. */
+/** The result of a run. */
 export type Outcome = {
   /** What was done and seen, such as kills and acknowledged messages. */
   done: Readonly<Record<string, number>>;
-  /** What must never be, such as lost messages: every count is 0 where the promise is kept. */
+  /** What must not happen, such as lost messages. If the promise is kept, every count is 0. */
   faults: Readonly<Record<string, number>>;
-  /** The first of the faults, in words. */
+  /** The first faults, in words. */
   examples: readonly string[];
 };
 
-/** A build broken on purpose; a proof that does not see it proves nothing. */
+/** A build broken on purpose. A proof that does not catch it proves nothing. */
 export type Control = {
   /** What is broken, such as `synchronous=NORMAL`. */
   name: string;
   patches: readonly Patch[];
-  /** The count among the faults that has to rise, or several of which one has to. */
+  /** The fault that must be counted, or several of which one must be. */
   catches: string | readonly string[];
-  /** The run that has to see it, where that of the proof would not tell what saw it. */
+  /** The run that must catch it, if the run of the proof is not specific enough. */
   run?: Proof['run'];
 };
 
-/** A promise, and the program that puts it to the test. */
+/** A promise, and the program that tests it. */
 export type Proof = {
   /** The number of the promise, such as `P1`. */
   name: string;
@@ -46,7 +49,7 @@ export type Proof = {
   crashModel: string;
   target: string;
   needs: readonly Need[];
-  /** Rejects only where the run itself went wrong; a broken promise is a fault in its outcome. */
+  /** Rejects only if the run itself fails. A broken promise is a fault in its outcome. */
   run: (scale: Scale) => Promise<Outcome>;
   controls: readonly Control[];
 };
@@ -58,11 +61,11 @@ export type Tally<Done extends string, Fault extends string> = {
   outcome: () => Outcome;
 };
 
-/** So many of each fault are told in words. */
+/** This many of each fault are described in words. */
 const examplesMaxCount = 3;
 const exampleMaxLength = 300;
 
-/** Makes a tally of these counts, all at zero. */
+/** Returns a tally of these counts, all zero. */
 export const createTally = <Done extends string, Fault extends string>(
   dones: readonly Done[],
   faultNames: readonly Fault[],

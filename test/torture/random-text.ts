@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** Where text goes wrong: the marks of formats, shells, terminals, encodings and of Unicode. */
+/** Texts that often break: the marks of formats, shells, terminals, encodings and Unicode. */
 const traps = [
   ['\0', '\r\n', '\n', '\r', '\t', '\u001b[31m', '\u0007', '\u007f', '\u0085', '\u009f'],
   ['"', '\\', '\\n', '\\u0000', "'", '`', '$(x)', '&', '=', '+', '%', '%00', '%20', ';', ','],
@@ -10,7 +10,10 @@ const traps = [
   ['</script>', 'data: x', 'null', '[]', '{}', '__proto__', '0', '-1', '--json', '-'],
 ].flat();
 
-/** Makes text of at least one and about `length` characters: traps, letters, any code points. */
+/**
+ * Returns a text of about `length` characters, and at least one: traps, letters, and any code
+ * points.
+ */
 export const randomText = (random: Random, length: number): string => {
   let text = '';
   do {
@@ -24,6 +27,6 @@ export const randomText = (random: Random, length: number): string => {
 
 const anyCharacter = (random: Random): string => {
   const codePoint = random.whole(0, random.pick([0x7f, 0x7ff, 0xffff, 0x10ffff]));
-  // Surrogates are no characters; alone they are refused.
+  // Lone surrogates are no characters, and are refused.
   return codePoint >= 0xd800 && codePoint <= 0xdfff ? '?' : String.fromCodePoint(codePoint);
 };

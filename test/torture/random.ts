@@ -1,15 +1,15 @@
-/** A source of chance; the same seed and name give the same choices again. */
+/** A source of random choices. The same seed and name repeat them. */
 export type Random = {
   /** From 0 up to, but not including, 1. */
   next: () => number;
-  /** A whole number from `least` to `most`, both included. */
+  /** A whole number from `least` to `most`, inclusive. */
   whole: (least: number, most: number) => number;
   chance: (probability: number) => boolean;
   pick: <T>(choices: readonly T[]) => T;
   shuffle: <T>(things: readonly T[]) => T[];
 };
 
-/** Makes a source of chance (mulberry32) for one purpose of a run. */
+/** Returns a source of random choices (mulberry32) for one purpose of a run. */
 export const createRandom = (seed: number, name: string): Random => {
   let state = seed >>> 0;
   for (const character of name) state = Math.imul(state ^ character.codePointAt(0)!, 2654435761);

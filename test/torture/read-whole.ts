@@ -6,7 +6,10 @@ import type { Server } from './scene.ts';
 const pageMaxCount = 256;
 const triesMaxCount = 1000;
 
-/** Reads all that is whole, as the hint of the error says: on behind what is damaged. */
+/**
+ * Reads everything that is intact, as the hint of the error says: continuing after each damaged
+ * entry.
+ */
 export const readWhole = async ({ logging }: Server): Promise<StoredEntry[]> => {
   const clients = openClients(1);
   const read: StoredEntry[] = [];
@@ -24,7 +27,7 @@ export const readWhole = async ({ logging }: Server): Promise<StoredEntry[]> => 
         after = entries.at(-1)!.seq;
         limit = Math.min(limit * 4, pageMaxCount);
       } else if (limit > 1) {
-        // Something in it is damaged; closer to it there may be more that is not.
+        // Something in this range is damaged. Closer to it there may be intact entries.
         limit = Math.ceil(limit / 4);
       } else {
         after += 1;

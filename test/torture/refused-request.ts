@@ -23,7 +23,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
     const attempted = new Map<string, string>();
 
     await atOnce(clientsCount, upTo(count), async (n) => {
-      // Good ones between them show that the service still stores what is right.
+      // Good requests in between show that the service still stores valid messages.
       if (n % 50 === 0) {
         await sendGood(clients, server, `good-${n}`, attempted);
         tally.did('good ones between');
@@ -67,7 +67,7 @@ const sendGood = async (
   if (status !== 200) throw new Error(`A good message was answered ${status} ${text}`);
 };
 
-/** Sends a request that ends before its body does, and goes away. */
+/** Sends a request whose body ends early, and disconnects. */
 const sendCutOff = async ({ logging }: Server, id: string): Promise<void> => {
   const { hostname, port } = new URL(logging);
   const socket = connect(Number(port), hostname);
@@ -80,7 +80,7 @@ const sendCutOff = async ({ logging }: Server, id: string): Promise<void> => {
   await closed;
 };
 
-/** What is refused is not there. */
+/** What is refused is not stored. */
 export const proof: Proof = {
   name: 'P8',
   promise: 'A 4xx was never stored',

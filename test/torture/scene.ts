@@ -14,36 +14,36 @@ export type Role = 'facade' | 'logging' | 'messages' | 'all';
 /** How a server is started. */
 export type ServeOptions = {
   args?: readonly string[];
-  /** The path of the store, for the roles that have one. */
+  /** The path of the store, for roles that have one. */
   store?: string;
   /** A command that runs the program, such as strace. */
   through?: readonly string[];
   env?: NodeJS.ProcessEnv;
 };
 
-/** Where each service of a server is; only its own roles answer. */
+/** The address of each service of a server. Only its own roles answer. */
 export type Urls = { facade: string; logging: string; grpc: string; messages: string };
 
 /** A server that was started, ready or not. */
 export type Server = Urls & {
   child: Child;
   pid: number;
-  /** Resolves when it is ready; rejects when it ends before that. */
+  /** Resolves when the server is ready. Rejects if it ends before. */
   ready: Promise<void>;
   exited: Promise<Exit>;
-  /** Sends the signal, SIGKILL by default, and waits for the end of the process. */
+  /** Sends a signal, SIGKILL by default, and waits for the end of the process. */
   kill: (signal?: NodeJS.Signals) => Promise<Exit>;
   /** Starts the same server on the same ports, without waiting until it is ready. */
   again: (options?: Partial<ServeOptions>) => Promise<Server>;
 };
 
-/** What a command left behind when it ended. */
+/** The result of a finished command. */
 export type Run = Exit & { stdout: string; stderr: string };
 
-/** An empty folder with programs in it; closing it ends and removes everything. */
+/** An empty folder with running programs. Closing it ends and removes everything. */
 export type Scene = {
   folder: string;
-  /** The path of the store of the scene's servers, unless they are given another one. */
+  /** The path of the store of the scene's servers, by default. */
   store: string;
   /** Starts a server without waiting until it is ready. */
   start: (role: Role, options?: ServeOptions) => Promise<Server>;
@@ -54,7 +54,7 @@ export type Scene = {
     args: readonly string[],
     options?: Pick<ChildOptions, 'input'> & { timeoutMs?: number },
   ) => Promise<Run>;
-  /** Keeps an action for the end; the last one kept is the first one done. */
+  /** Registers an action for the end. The last one registered runs first. */
   defer: (action: () => unknown) => void;
   close: () => Promise<void>;
 };
@@ -67,13 +67,13 @@ export const closeAllScenes = async (): Promise<void> => {
   for (const scene of openScenes) await scene.close();
 };
 
-/** Closes every scene and opens none any more. */
+/** Closes every scene, and allows no new ones. */
 export const breakOffScenes = async (): Promise<void> => {
   isBrokenOff = true;
   await closeAllScenes();
 };
 
-/** Makes a scene for the programs of one build. */
+/** Opens a scene for the programs of one build. */
 export const openScene = async ({ program }: Build): Promise<Scene> => {
   if (isBrokenOff) throw new Error('The run was broken off');
   const { path: folder, remove } = await temporaryFolder();
@@ -145,7 +145,7 @@ export const openScene = async ({ program }: Build): Promise<Scene> => {
   return scene;
 };
 
-/** Runs an action in a scene and closes it, whatever happens. */
+/** Runs an action in a scene and closes the scene in any case. */
 export const inScene = async <T>(
   build: Build,
   action: (scene: Scene) => Promise<T>,

@@ -7,15 +7,15 @@ import type { Patch } from './build.ts';
 import type { Tally } from './proof.ts';
 import type { Scene } from './scene.ts';
 
-/** What can be wrong where another journal takes the place of one that is followed. */
+/** What can be wrong when another journal replaces a followed one. */
 export const swapFaults = ['entries of another journal', 'swaps not told'] as const;
 
 const toldWithinMs = 10_000;
 const counts = { first: 10, other: 20, live: 5 };
 
 /**
- * Puts a longer journal in the place of one that is followed through a facade, which stays, and by a
- * replica; then more messages come. Neither may have anything of the other journal.
+ * Replaces a followed journal with a longer one, behind a facade that keeps running and behind a
+ * replica. Then more messages arrive. Neither may show anything of the other journal.
  */
 export const swapJournal = async (
   scene: Scene,
@@ -57,7 +57,7 @@ export const swapJournal = async (
   await follower.close();
 };
 
-/** Asks until it is so; gives false where it never was. */
+/** Polls until a condition holds. Returns false if it never does. */
 const waitUntil = async (
   isSo: () => boolean | Promise<boolean>,
   timeoutMs: number,
@@ -78,7 +78,7 @@ const sendTo = async (url: string, txt: string, count: number): Promise<void> =>
   if (status !== 200) throw new Error(`${url} answered ${status}`);
 };
 
-/** A journal is known by its length alone. */
+/** Recognizes a journal only by its length. */
 export const unknownJournal: readonly Patch[] = [
   {
     find: 'return Boolean(asked) && journal !== "" && asked !== journal;',

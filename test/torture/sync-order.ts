@@ -27,7 +27,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
         if (status !== 200 && status !== 201) tally.found('refused', `${status} ${text}`);
       };
       await atOnce(concurrency, upTo(count), async (n) => {
-        // A repeat on the heels of its first copy is answered no earlier than that one.
+        // A repeat right after its first copy is answered no earlier than that one.
         const repeats = random.chance(0.1) ? [n, n] : [n];
         await Promise.all(repeats.map(send));
       });
@@ -37,7 +37,7 @@ const run = async ({ build, random, pick }: Scale): Promise<Outcome> => {
       tally.did('messages', count);
       tally.did('replies traced', traced.replies);
       for (const id of traced.unsynced) tally.found('unsynced', `${id} at ${concurrency}`);
-      // A trace that shows nothing must not pass for one that shows no fault.
+      // A trace that shows nothing must not pass for one without faults.
       if (traced.replies !== replies) tally.found('untraced', `${traced.replies} of ${replies}`);
     });
   }

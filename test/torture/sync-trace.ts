@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-/** What the system calls of a logging service tell. */
+/** What the system calls of a logging service show. */
 export type SyncTrace = {
   /** How many messages were answered 2xx. */
   replies: number;
-  /** Those of them that were answered before a sync that began behind their write had ended. */
+  /** Those that were answered before the end of a sync that began after their write. */
   unsynced: readonly string[];
   /** The sync that was made to fail. */
   failed: FailedSync | undefined;
@@ -17,18 +17,22 @@ export type FailedSync = {
   at: number;
   /** The file or folder that was not synced. */
   path: string;
-  /** It was synced again, and well, before the first reply; SQLite does not mind a folder. */
+  /**
+   * It was synced again, successfully, before the first reply. SQLite ignores a failure for a
+   * folder.
+   */
   isMended: boolean;
 };
 
-/** An id that is found again among the bytes of a page, whatever stands beside it. */
+/** An id that can be found among the bytes of a page. */
 export const traceableId = (name: string, n: number): string => `<${name}.${n}>`;
 
 const idPattern = /<[a-z]+\.\d+>/g;
 
 /**
- * Reads what `traceWrites` has written down. The lines are in the order of events, as every
- * thread stands still while strace writes; a call that other threads' calls interrupt has two.
+ * Reads the records of `traceWrites`. The lines are in the order of events, because every thread
+ * stands still while strace writes. A call that is interrupted by calls of other threads has two
+ * lines.
  */
 export const readSyncTrace = async (file: string): Promise<SyncTrace> => {
   const writtenAt = new Map<string, number>();

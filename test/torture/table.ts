@@ -3,7 +3,7 @@ import type { RunOptions, Verdict } from './verdict.ts';
 
 type Facts = Pick<RunOptions, 'form' | 'seed' | 'minutes'>;
 
-/** Writes the figures as a table in Markdown, a row for each proof. */
+/** Formats the results as a Markdown table, one row per proof. */
 export const toTable = (verdicts: readonly Verdict[], facts: Facts): string =>
   [
     '| # | Promise | Crash model | Figure | Broken builds, and what was seen of them | Seconds | Again |',
@@ -12,7 +12,7 @@ export const toTable = (verdicts: readonly Verdict[], facts: Facts): string =>
     '',
   ].join('\n');
 
-/** Writes the page that the README points to. */
+/** Formats the page that the README links to. */
 export const toPage = (verdicts: readonly Verdict[], facts: Facts): string =>
   `# The promises, put to the test
 
@@ -22,7 +22,7 @@ copy of the program that is broken on purpose: a proof that does not see it woul
 
 ${toTable(verdicts, facts)}`;
 
-/** Tells what went wrong with a proof, a line each. */
+/** Describes what went wrong with a proof, one line each. */
 export const toComplaints = ({ proof, status, reason, outcome, controls }: Verdict): string[] => {
   if (status === 'passed') return [];
   const lines = [...(reason === undefined ? [] : [reason]), ...(outcome?.examples ?? [])];

@@ -9,11 +9,11 @@ const writersCount = 4;
 const clearEnd = /\nmlog: The (?:store|log) .+ was (?:removed|replaced) while/;
 const exitTimeoutMs = 5_000;
 
-/** What happens to the files of a store while a service has it open, and after. */
+/** What happens to the files of a store while a service has it open, and afterwards. */
 type Trouble = {
   name: string;
   happen: (scene: Scene) => Promise<void>;
-  /** Puts back what was taken, as the hint of the error says; absent where it is lost. */
+  /** Restores what was taken, as the hint of the error says; absent if it is lost. */
   mend?: (scene: Scene) => Promise<void>;
 };
 
@@ -42,13 +42,13 @@ const troubles: readonly Trouble[] = [
   },
 ];
 
-/** The faults that a store may show whose files are taken from under a service. */
+/** The faults that a store may show when its files are taken from a running service. */
 export const takenFaults = [...journalFaults, 'went on', 'not refused', 'unclear end'] as const;
 
 const createCounts = () => createTally(['taken', 'acknowledged'], takenFaults);
 type Counts = ReturnType<typeof createCounts>;
 
-/** Takes the files of a store from under a service that stores messages. */
+/** Takes the files of a store from a service that is storing messages. */
 export const runTaken = async ({ build, random, pick }: Scale): Promise<Outcome> => {
   const tally = createCounts();
   for (let rounds = pick({ short: 1, full: 10, control: 1 }); rounds > 0; rounds -= 1) {
@@ -85,7 +85,7 @@ const takeFiles = async (
     tally.found('unclear end', `${name}: ${exit.code} ${service.child.stderr().slice(-200)}`);
   }
   if (!mend) {
-    // What is at the path now, if anything, is not what the log belongs to.
+    // The log does not belong to what is at the path now.
     const log = await readFile(`${scene.store}-wal`);
     const again = await scene.start('logging');
     const isReady = await again.ready.then(
@@ -104,7 +104,7 @@ const takeFiles = async (
   judge(tally, await readEntries(again.logging), writers);
 };
 
-/** Killed under one name, a store is not started by another one, where its log is not. */
+/** A store killed under one name is not started under another one, where its log is missing. */
 const startByLink = async (scene: Scene, tally: Counts): Promise<void> => {
   const service = await scene.serve('all');
   const writers = startWriters(service.facade, writersCount);

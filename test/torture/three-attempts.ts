@@ -21,7 +21,7 @@ const createCounts = () =>
   );
 type Counts = ReturnType<typeof createCounts>;
 
-/** A control needs no more than these to be caught. */
+/** These are enough to catch a control. */
 const isTelling = ({ name }: Failure): boolean => ['answers 500', 'answers 400'].includes(name);
 
 const run = async ({ build, form, pick }: Scale): Promise<Outcome> => {
@@ -34,10 +34,10 @@ const run = async ({ build, form, pick }: Scale): Promise<Outcome> => {
       for (const failure of tried) ready.push(await openOne(scene, failure));
       const lateness = watchLateness();
       scene.defer(lateness.stop);
-      // One facade each, and all at once: most of the time is spent waiting.
+      // One facade for each failure, all at once, since most of the time is spent waiting.
       await Promise.all(ready.map((each) => tryOne(each, tally, lateness)));
     });
-    // By itself: its many messages would move the attempts of the others.
+    // Alone, because its many messages would disturb the attempts of the others.
     if (form !== 'control') await inScene(build, (scene) => tryPaused(scene, tally));
   }
   return tally.outcome();
@@ -49,15 +49,15 @@ const runPaused = async ({ build }: Scale): Promise<Outcome> => {
   return tally.outcome();
 };
 
-/** A facade that has sent a first message well, to a service that fails from then on. */
+/** A facade that has delivered a first message to a service that fails from then on. */
 type Ready = {
   failure: Failure;
   send: (id: string) => Promise<Reply>;
-  /** When each attempt began or ended, whichever can be seen. */
+  /** When each attempt began or ended, whichever can be observed. */
   times: () => Promise<number[]>;
-  /** The ids that came in, where that can be seen. */
+  /** The ids that arrived, if that can be observed. */
   idsTried: () => (string | null)[];
-  /** Mends the service and gives the ids that are stored, where there is one to mend. */
+  /** Repairs the service and returns the stored ids, if there is a service to repair. */
   mend: () => Promise<string[]>;
 };
 
@@ -113,7 +113,8 @@ const tryOne = async (ready: Ready, tally: Counts, lateness: Lateness): Promise<
 
   if (times.length !== tries) tally.found('wrong tries', `${name}: ${times.length}`);
   const gaps = times.slice(1).map((time, n) => time - times[n]! - attemptMs);
-  // A facade on a busy machine is as late as we are, at both ends of a gap and in each attempt.
+  // A facade on a busy machine is as late as this process, at both ends of a gap and in each
+  // attempt.
   const lateMs = 2 * lateness.maxMs();
   for (const gap of gaps) {
     if (Math.abs(gap - delayMs) > toleranceMs + lateMs)
@@ -144,7 +145,7 @@ const tryPaused = async (scene: Scene, tally: Counts): Promise<void> => {
   if (new Set(stored).size !== stored.length) tally.found('doubled', `paused: ${stored.join()}`);
 };
 
-/** When the facade said that an attempt had failed; its diagnostics may come behind its reply. */
+/** When the facade reported that an attempt failed. Its diagnostics may come after its reply. */
 const attemptTimes = async ({ child }: Server, wanted: number): Promise<number[]> => {
   const told = (): number[] =>
     child
@@ -162,7 +163,9 @@ const atOnce: readonly Patch[] = [
   { find: 'minTimeout: retryDelayMs', replace: 'minTimeout: 0 * retryDelayMs' },
 ];
 
-/** A facade tries three times, two seconds apart, under one id, and then says what it knows. */
+/**
+ * A facade makes three attempts, two seconds apart, under one id, and then reports what it knows.
+ */
 export const proof: Proof = {
   name: 'P6',
   promise: '3 attempts, 2 s apart, then an honest error',
@@ -173,7 +176,7 @@ export const proof: Proof = {
   run,
   controls: [
     {
-      name: 'the queue fails with a silent batch',
+      name: 'the queue fails together with a silent batch',
       catches: 'untried',
       run: runPaused,
       patches: queueFailsWithBatch,
@@ -183,7 +186,7 @@ export const proof: Proof = {
       catches: 'wrong tries',
       patches: [{ find: 'retries: attemptsMax - 1', replace: 'retries: 0' }],
     },
-    { name: 'retries at once', catches: 'wrong gaps', patches: atOnce },
+    { name: 'retries without a pause', catches: 'wrong gaps', patches: atOnce },
     {
       name: 'retries on a 4xx',
       catches: 'wrong tries',
@@ -196,7 +199,7 @@ export const proof: Proof = {
       ],
     },
     {
-      name: 'another id with each attempt',
+      name: 'another id for each attempt',
       catches: 'other id',
       patches: [
         ...atOnce,

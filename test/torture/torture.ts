@@ -103,5 +103,5 @@ try {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
   process.exitCode = 2;
 }
-// Not by itself: where connections were reset, Node 20 now and then turns for ever in its clean-up.
+// Exits explicitly: after connections were reset, Node 20 sometimes loops forever in its clean-up.
 process.exit();

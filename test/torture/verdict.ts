@@ -12,19 +12,19 @@ export type RunOptions = {
   builds: Builds;
 };
 
-/** What became of a control. */
+/** The result of a control. */
 export type ControlVerdict = {
   name: string;
   isCaught: boolean;
-  /** The fault that it was to raise, and how often it rose; or why it did not run. */
+  /** The expected fault and its count, or why the control did not run. */
   seen: string;
 };
 
-/** What became of a proof and its controls. */
+/** The result of a proof and its controls. */
 export type Verdict = {
   proof: Proof;
   status: 'passed' | 'failed' | 'skipped';
-  /** Why it was skipped, or why it could not be run to its end. */
+  /** Why it was skipped, or could not run to its end. */
   reason: string | undefined;
   outcome: Outcome | undefined;
   controls: readonly ControlVerdict[];
@@ -33,7 +33,7 @@ export type Verdict = {
 
 const deadlineMs = { short: 180_000, control: 120_000, full: 3_600_000 } as const;
 
-/** Runs a proof on the whole build, then its controls on broken ones. */
+/** Runs a proof on the intact build, then its controls on broken ones. */
 export const judgeProof = async (proof: Proof, options: RunOptions): Promise<Verdict> => {
   const began = performance.now();
   const verdict = (status: Verdict['status'], rest: Partial<Verdict> = {}): Verdict => ({
@@ -61,7 +61,7 @@ export const judgeProof = async (proof: Proof, options: RunOptions): Promise<Ver
   }
 };
 
-/** A control is caught by the fault it raises; that a broken build cannot be run is not enough. */
+/** A control is caught by the expected fault. That a broken build cannot run is not enough. */
 const judgeControl = async (
   proof: Proof,
   { name, patches, catches, run = proof.run }: Proof['controls'][number],
@@ -95,7 +95,7 @@ const runWith = async (
     return await Promise.race([proof.run(scale), isLate]);
   } finally {
     clearTimeout(late);
-    // A run that was broken off may have left something open.
+    // An interrupted run may have left something open.
     await closeAllScenes();
   }
 };

@@ -196,7 +196,7 @@ function openFiles(): string[] {
     try {
       return readlinkSync(`/proc/self/fd/${file}`);
     } catch {
-      // The folder itself, whose reading is over.
+      // The folder itself, which is no longer being read.
       return '';
     }
   });

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { expect, it, vi } from 'vitest';
 import { createEntryRunner } from '../../../src/commands/list/exec.ts';
 
-// What Node gives where the process may open no more files: a child without a stdin, and the error.
+// What Node returns without free descriptors: a child without stdin, and the error.
 vi.mock('node:child_process', () => ({
   spawn: () => {
     const child = new EventEmitter();

@@ -99,7 +99,7 @@ describe('groups sent to a service that leaves some without an answer', () => {
   });
 });
 
-/** A stream whose writes go on when the test says so. */
+/** A stream whose writes continue when the test says so. */
 class HeldCall extends Duplex {
   readonly groups: Buffer[] = [];
   readonly goOn: (() => void)[] = [];

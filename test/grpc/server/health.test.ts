@@ -12,7 +12,7 @@ const ask = (service: string) =>
 
 const statusOf = (bytes: Buffer) => fromBinary(HealthCheckResponseSchema, bytes).status;
 
-/** The two methods over a dependency that is well or not. */
+/** The two methods over a dependency that works or not. */
 function serve(isWell: () => boolean) {
   const methods = healthMethods(['LoggingService'], {
     role: 'logging',

@@ -77,7 +77,7 @@ describe('the open calls of a gRPC server', () => {
     return on.request(headers).on('error', () => {});
   }
 
-  /** Begins a message of a size and sends so much of it. */
+  /** Begins a message of a size and sends part of it. */
   function begin(stream: ClientHttp2Stream, size: number, sent = size, flag = 0): void {
     const head = Buffer.alloc(5);
     head[0] = flag;
@@ -102,7 +102,7 @@ describe('the open calls of a gRPC server', () => {
     const streams = Array.from({ length: 10 }, () => open('/x/Each'));
     const ends = streams.map(endOf);
     for (const stream of streams) begin(stream, 300_000, 100_000);
-    // Five times 100,000 bytes are half of the limit over all.
+    // Five times 100,000 bytes are half of the limit over all calls.
     await Promise.race(ends);
     const other = openSession();
     const small = open('/x/Small', other);
@@ -114,7 +114,7 @@ describe('the open calls of a gRPC server', () => {
     expect(refused.length).toBeGreaterThanOrEqual(4);
     expect(refused.length).toBeLessThan(10);
     expect(refused.every((end) => end.status === status.RESOURCE_EXHAUSTED)).toBe(true);
-    // What they held is given back: a large message is taken.
+    // What they held is released, so that a large message is accepted.
     const whole = open('/x/Each');
     begin(whole, 399_000);
     whole.end();

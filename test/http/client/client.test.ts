@@ -13,7 +13,7 @@ describe('a client that closes', () => {
     server = createServer((request, response) => {
       if (request.url === '/silent') return;
       response.writeHead(200, { 'content-type': 'text/plain' });
-      // More than any buffer on the way takes: it ends only for a reader that goes on.
+      // Larger than all buffers on the way, so that it ends only if its reader continues.
       if (request.url === '/large') response.end('x'.repeat(16 * 1024 * 1024));
       else setTimeout(() => response.end('done'), 100);
     }).listen(0, '127.0.0.1');

@@ -8,7 +8,7 @@ import type { Journal } from '../../../src/journal/journal.ts';
 import { message } from '../../contract/journal-contract.ts';
 import { httpAddress } from '../../support/address.ts';
 
-// What answers may be no logging service, or a broken one: nothing it says is taken on trust.
+// Whatever answers may be another service, or a broken one: no reply is trusted unchecked.
 
 const ndjson = 'application/x-ndjson';
 const lines = (...values: unknown[]) =>

@@ -52,7 +52,10 @@ describe('a request body', () => {
     await server.close();
   });
 
-  /** Sends a head that promises ten bytes and then only some; gives all that comes back. */
+  /**
+   * Sends a head that announces ten bytes, and only some of them. Returns everything that comes
+   * back.
+   */
   async function sendHalf(path: string): Promise<string> {
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
@@ -85,7 +88,7 @@ describe('a request body', () => {
     expect(await sendHalf('/pieces')).toMatch(/half\r\n$/);
   });
 
-  /** Sends the head of a body and the begin of it, without its end. */
+  /** Sends the head and the beginning of a body, without its end. */
   function begin(path: string, size: number, begun: string): Socket {
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {});
     sockets.push(socket);
@@ -97,7 +100,7 @@ describe('a request body', () => {
     const replies: string[] = [];
     const held = Array.from({ length: 20 }, () => begin('/patient', 100, 'x'.repeat(90)));
     for (const socket of held) socket.on('data', (piece) => replies.push(String(piece)));
-    // Of 400 bytes three of them leave 130, and a fourth one would leave less than it has.
+    // Of 400 bytes, three bodies leave 130; after a fourth one, less would be free than it holds.
     await expect.poll(() => replies.length).toBe(17);
     for (const reply of replies) {
       expect(reply).toMatch(/^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n[^]*"code":"overloaded"/);

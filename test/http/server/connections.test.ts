@@ -55,7 +55,7 @@ describe('requests behind one that is not answered yet', () => {
   it('are not read beyond what one read brings, however many are sent', async () => {
     const socket = await openStream();
     for (let sent = 0; sent < 5_000_000; sent += 50_000) socket.write(get('/count').repeat(1_200));
-    // The system takes some megabytes; a server that reads on takes the rest.
+    // The buffers of the system take some megabytes; a server that keeps reading takes the rest.
     await expect.poll(() => serving!.bytesRead).toBeGreaterThan(100);
     const drained = once(socket, 'drain').then(() => true);
     const answers = Promise.all(Array.from({ length: 50 }, askAnother));

@@ -22,7 +22,7 @@ describe('the Idempotency-Key header', () => {
 
   afterEach(() => server.close());
 
-  /** Sends the header lines as they are, in UTF-8; gives the key that was read, or the status. */
+  /** Sends the header lines unchanged, in UTF-8. Returns the key that was read, or the status. */
   async function keyOf(...lines: string[]): Promise<unknown> {
     const head = ['GET / HTTP/1.1', 'Host: x', 'Connection: close', ...lines];
     const reply = toReply(await rawRequest(server.url, `${head.join('\r\n')}\r\n\r\n`));

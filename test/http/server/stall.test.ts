@@ -6,7 +6,7 @@ import { mediaTypes } from '../../../src/http/formats.ts';
 import type { Server } from '../../../src/http/server/server.ts';
 import { startHttpServer } from '../../support/http-server.ts';
 
-/** More than the system takes in for a reader that reads nothing. */
+/** More than the system buffers for a reader that reads nothing. */
 const bytes = 60_000_000;
 
 const readerStallMs = 1_000;
@@ -44,13 +44,14 @@ describe('the reader of a long reply', () => {
   ])('may take %s as slowly as 400 kB/s', async (_, pieceBytes) => {
     const { reader, isCut } = await ask(pieceBytes);
     await once(reader, 'readable');
-    // Longer than a reader may stall, and less than the system takes in: nothing drains meanwhile.
+    // Longer than the stall limit, and less than the system buffers, so that nothing drains
+    // meanwhile.
     for (let taken = 0; taken < 1_000_000 && !isCut(); taken += 16_000) {
       reader.read(Math.min(16_000, reader.readableLength));
       await sleep(40);
     }
     expect(reader.closed || reader.readableEnded).toBe(false);
-    // What was on its way is there; nobody has cut it.
+    // What was in flight arrives; the connection was not cut.
     const more = new Promise((resolve) => reader.once('data', resolve));
     reader.resume();
     await more;

@@ -8,7 +8,7 @@ import { message } from '../../contract/journal-contract.ts';
 
 const options = { batchMaxCount: 8, batchMaxBytes: 1_000 };
 
-/** A memory journal that records its appends and holds each until it is let go. */
+/** A memory journal that records its appends and holds each until it is released. */
 function heldJournal(
   refuse: (messages: readonly Message[]) => Error | undefined = () => undefined,
 ) {
@@ -233,7 +233,7 @@ describe('withBatch over a journal that does not answer', () => {
   });
 });
 
-/** Waits for the end of the turn, in which what has gathered goes on. */
+/** Waits for the end of the turn, when gathered messages are sent. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

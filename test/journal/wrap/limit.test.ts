@@ -30,7 +30,7 @@ describe('withLimit', () => {
   });
 });
 
-/** A memory journal whose appends wait until it is let go. */
+/** A memory journal whose appends wait until it is released. */
 function stuckJournal(): { journal: Journal; letGo: () => void } {
   const memory = openMemoryJournal();
   let letGo = () => {};

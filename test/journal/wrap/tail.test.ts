@@ -8,9 +8,11 @@ import { openMemoryJournal } from '../../../src/store/memory.ts';
 import { seqsFrom, startFollower, type Follower } from '../../contract/follower.ts';
 import { message } from '../../contract/journal-contract.ts';
 
-/** A memory journal that notes who follows and reads it, and whose stream can be broken off. */
+/**
+ * A memory journal that records its followers and readers, and whose streams can be interrupted.
+ */
 class WatchedJournal {
-  /** The positions behind which it was followed. */
+  /** The positions from which it was followed. */
   readonly follows: number[] = [];
   readonly reads: ReadRange[] = [];
   following = 0;
@@ -21,9 +23,9 @@ class WatchedJournal {
     this.journal = {
       ...memory,
       read: (range) => {
-        // One entry is read to know a place again.
+        // A read of one entry confirms a place.
         if (range.limit > 1) this.reads.push(range);
-        // A reader that spins would never give way to the timeout of a test.
+        // A reader in an endless loop would never yield to the timeout of a test.
         if (this.reads.length > 100) throw new Error('It is read without end.');
         return memory.read(range);
       },
@@ -43,9 +45,9 @@ class WatchedJournal {
     }
   }
 
-  /** Ends the streams of this moment, with an error or with none. */
+  /** Ends the present streams, with or without an error. */
   breakOff(error?: MlogError): void {
-    // A signal makes up a reason of its own where it is given undefined.
+    // A signal makes up a reason of its own if it gets undefined.
     this.#cut.abort(error ?? null);
     this.#cut = new AbortController();
   }
@@ -133,7 +135,7 @@ describe('withTail', () => {
     const { journal: whole } = below;
     const breaks = [3, 6];
     const read = async function* ({ after, limit }: ReadRange) {
-      // One entry is read to see that it is still the one that was read before.
+      // A read of one entry checks that it is still the one that was read before.
       const at = limit === 1 ? Infinity : (breaks.shift() ?? Infinity);
       for await (const page of whole.read({ after, limit })) {
         const kept = page.filter(({ seq }) => seq <= at);
@@ -295,7 +297,7 @@ describe('withTail', () => {
     await pages.return?.();
     expect(taken).toEqual(seqsFrom(1, last));
     expect(quick.seqs()).toEqual(seqsFrom(1, last));
-    // What the tail had at hand still came from there.
+    // What the tail had in memory still came from there.
     const read = below.reads.reduce((sum, { limit }) => sum + limit, 0);
     expect(below.reads[0]).toMatchObject({ after: 1 });
     expect(read).toBeGreaterThan(count / 2);

@@ -15,12 +15,12 @@ const limits = {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Lines with the ids from one number to another. */
+/** Returns lines with the ids of a range. */
 const linesOf = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, n) => JSON.stringify({ id: `${from + n}`, txt: 'x' }));
 
 describe('sendLines', () => {
-  /** The ids of each append, in their order. */
+  /** The ids of each append, in order. */
   let groups: string[][];
   let letGo: (() => void)[];
 
@@ -29,7 +29,7 @@ describe('sendLines', () => {
     letGo = [];
   });
 
-  /** A service over a journal that notes what is appended, and waits with the answer if told so. */
+  /** A service over a journal that records appends, and delays the answers if told so. */
   function serviceOf(isHeld = false) {
     const memory = openMemoryJournal();
     const journal: Journal = {

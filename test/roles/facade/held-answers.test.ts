@@ -9,7 +9,7 @@ describe('answers that wait for their reader', () => {
   let made: number;
   let isLeft: boolean;
 
-  /** So many answers of a kilobyte, and then perhaps a failure. */
+  /** Yields this many answers of a kilobyte, and then optionally a failure. */
   async function* answersOf(count: number, failure?: Error): AsyncGenerator<string> {
     made = 0;
     isLeft = false;

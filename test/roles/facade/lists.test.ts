@@ -11,7 +11,7 @@ const collect = async (source: Source): Promise<string> => {
 
 const long = `["${'x'.repeat(200_000)}"]\n`;
 
-/** A list in pieces that counts who reads it. */
+/** A list in pieces that counts its readers. */
 const openOf = (text: string) => {
   const seen = { opened: 0, open: 0 };
   // eslint-disable-next-line typescript/require-await

@@ -24,7 +24,7 @@ import { temporaryFolder } from '../../support/folder.ts';
 const pageBytes = 4_096;
 const sectorBytes = 512;
 
-/** The files of a store, as a killed process would have left them. */
+/** The files of a store, as a killed process would leave them. */
 interface Files {
   readonly file: Buffer;
   readonly log?: Buffer | undefined;
@@ -72,7 +72,7 @@ describe('the log of a store', () => {
     note('closed');
     const all = moments.flatMap(withPartsMerged);
     for (const [index, [name, { file, log }]] of all.entries()) {
-      // Each in a place of its own: a driver may end its connections late.
+      // Each in a place of its own, because a driver may end its connections late.
       const killed = join(folder.path, `killed-${index}.db`);
       writeFileSync(killed, file);
       if (log) writeFileSync(`${killed}-wal`, log);
@@ -108,7 +108,7 @@ describe('the log of a store', () => {
     expect(await verifyStoreFile(path)).toMatchObject({ messages: 50, problems: [] });
   });
 
-  /** Opens the store as a service does, and tells what is about to be, or was, written. */
+  /** Opens the store like a service, and reports what is about to be written and what was. */
   async function openObserved(note: (name: string) => void) {
     if (!existsSync(path)) await createStoreFile(path);
     const database = await openDatabase(path);
@@ -146,14 +146,14 @@ describe('a log that does not belong to the file', () => {
     await open.journal.append(Array.from({ length: some }, () => message(`m-${(count += 1)}`)));
   }
 
-  /** What a running service has on its disk; then it is closed. */
+  /** Takes the files of a running service, then closes it. */
   async function takeAndClose(): Promise<Files> {
     const files = take();
     await open.journal.close();
     return files;
   }
 
-  /** What becomes of a check and of a start, which must leave the files as they are. */
+  /** Returns the outcome of a check and of a start, which must leave the files unchanged. */
   async function outcomesOf(files: Files): Promise<unknown[]> {
     place(files);
     const check = await verifySqliteStore(path).catch((error: unknown) => error);
@@ -228,7 +228,7 @@ describe('a log that does not belong to the file', () => {
   });
 });
 
-/** One of the drivers ends a connection with its last statement, when that is collected. */
+/** One of the drivers ends a connection only when its last statement is collected. */
 async function closed(): Promise<void> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
@@ -250,7 +250,7 @@ function add(database: Database, count: number): void {
   }
 }
 
-/** A connection that tells before and after each statement of the log. */
+/** A connection that reports before and after each statement of the log. */
 function observed(database: Database, note: (name: string) => void): Database {
   const telling = (sql: string, statement: ReturnType<Database['prepare']>) => {
     const told =
@@ -274,7 +274,7 @@ function observed(database: Database, note: (name: string) => void): Database {
   } as unknown as Database;
 }
 
-/** A merge writes the pages of the file one by one: a kill in the middle leaves some of each. */
+/** A merge writes the pages of the file one by one, so a kill in between leaves some of each. */
 function withPartsMerged(
   [name, files]: [string, Files],
   index: number,

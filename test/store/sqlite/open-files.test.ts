@@ -19,7 +19,7 @@ import { openSqliteJournal, verifySqliteStore } from '../../../src/store/sqlite/
 import { message, readAll } from '../../contract/journal-contract.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
-// The times of a folder as most kernels tell them, in ticks; the newest ones are exact.
+// The times of a folder as most kernels report them, in ticks; the newest ones are exact.
 vi.mock('node:fs', async (importOriginal) => {
   const fs = await importOriginal<typeof import('node:fs')>();
   const tickNs = 10_000_000n;

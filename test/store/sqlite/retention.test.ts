@@ -45,7 +45,7 @@ describe('the retention of a store', () => {
     return store.retain({ messages: all, age, heldFrom: all, ...retention }).hasMore;
   }
 
-  /** The places of all rows that are there, whatever the store says. */
+  /** Returns the `seq` of every row, whatever the store says. */
   function rows(): number[] {
     const found = opened.database.prepare('SELECT seq FROM entry ORDER BY seq').all();
     return (found as { seq: number }[]).map(({ seq }) => seq);
@@ -86,7 +86,7 @@ describe('the retention of a store', () => {
     }
   });
 
-  /** Stores one entry at each time, and gives what is left of them for an hour. */
+  /** Stores one entry at each time. Returns what is left of them after an hour's retention. */
   function keptOf(times: readonly number[]): number[] {
     for (const [index, time] of times.entries()) {
       vi.setSystemTime(time);
@@ -236,7 +236,7 @@ class Kept {
     }
   }
 
-  /** Waits until an entry is not only announced to go, but gone. */
+  /** Waits until an entry is not only announced for removal, but gone. */
   async gone(seq: number): Promise<void> {
     const range = { after: seq - 1, limit: 1 };
     const look = () => readAll(this.journal, range).then(() => 'there', codeOf);
@@ -245,7 +245,7 @@ class Kept {
   }
 }
 
-/** Gives a test a folder of its own: these all wait for sweeps, so they do it together. */
+/** Gives a test a folder of its own. These tests all wait for sweeps, so they run together. */
 async function inFolder(test: (kept: Kept) => Promise<void>): Promise<void> {
   const folder = await temporaryFolder();
   const kept = new Kept(folder.path);
@@ -327,7 +327,7 @@ describe.concurrent('a journal with retention', () => {
       await kept.append(1, 20_000);
       const pages = begin(kept.journal)[Symbol.asyncIterator]();
       const seqs = [...(await pages.next()).value!].map(({ seq }) => seq);
-      // A sweep later all that may go is gone.
+      // One sweep later, everything removable is gone.
       await kept.gone(500);
       await kept.append(20_001, 20_100);
       await vi.waitFor(async () => assert.equal((await kept.journal.head()).firstSeq, 20_091), {
@@ -360,7 +360,7 @@ describe.concurrent('a journal with retention', () => {
     inFolder(async (kept) => {
       await kept.open({ retainMessages: 1 });
       await kept.append(1, 30_000);
-      // Of each thousand that goes together the last one, at the same time.
+      // The last one of each thousand that is removed together, at the same time.
       const ids = [...seqsFrom(1, 29).map((thousand) => `m-${thousand * 1_000}`), 'm-29999'];
       let found: (Entry | undefined)[];
       do {

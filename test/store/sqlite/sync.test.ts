@@ -51,7 +51,8 @@ describe.skipIf(!canTrace && !process.env['CI'])('the system calls of a store', 
     const lines = traced();
     const named = lines.findIndex((line) => /\blink(at)?\(/.test(line));
     const before = lines.slice(0, named);
-    // SQLite syncs on its way as well; what counts is behind it: opened without O_CREAT.
+    // SQLite syncs while it works as well. What counts comes after it opens the file without
+    // O_CREAT.
     const opened = before.findLastIndex((line) => /\.new", (?!.*O_CREAT)/.test(line));
     expect(opened).toBeGreaterThan(0);
     expect(before.slice(opened).some((line) => /\bfsync\(\d+<[^>]*\.new>/.test(line))).toBe(true);
