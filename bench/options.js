@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/** How the program is called. */
+/** The help text. */
 export const usage = `Usage: node bench/run.js [options]
 
 Measures mlog beside its rivals and writes a report. Takes about 20 minutes, an hour with --full.
@@ -17,7 +17,7 @@ Measures mlog beside its rivals and writes a report. Takes about 20 minutes, an 
   --check        one second of each contender that is at hand, no report: do they start?
   --help`;
 
-/** Reads the options of a call; throws with a sentence for the user when one is wrong. */
+/** Parses the options of a call. Throws with a sentence for the user if one is wrong. */
 export function parseOptions(args, known) {
   const { values } = parseArgs({
     args,
@@ -40,7 +40,7 @@ export function parseOptions(args, known) {
     names: namesOf(values.only, known),
     rounds: countOf('rounds', values),
     seconds,
-    // Enough for the compiler to have seen the hot paths.
+    // Long enough for the compiler to have seen the hot paths.
     warmUpSeconds: Math.min(2, seconds),
     bulkCount: countOf('bulk', values),
     readCount: countOf('read', values),

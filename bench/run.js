@@ -1,4 +1,4 @@
-/** The program: measures what was asked for and writes the report. See `--help`. */
+/** The program: measures what was requested and writes the report. See `--help`. */
 
 import { writeFileSync } from 'node:fs';
 import { contenders } from './contenders/all.js';
@@ -72,13 +72,13 @@ function readOptions(args) {
   }
 }
 
-/** Those that were named; all of them when none was. */
+/** Returns the named things, or all if none is named. */
 function chosen(things, names) {
   const named = things.filter(({ name }) => names.includes(name));
   return named.length > 0 ? named : things;
 }
 
-/** A part of the figures does not replace the whole report. */
+/** A partial run does not replace the whole report. */
 function write(report, { out, only }) {
   if (only && !out) return console.log(report);
   writeFileSync(out ?? defaultOut, report);

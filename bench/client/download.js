@@ -4,7 +4,7 @@ import { request } from 'node:http';
 const lineFeed = 10;
 const silenceMaxMs = 30_000;
 
-/** Downloads a listing; gives its bytes and line feeds, and the milliseconds to its last byte. */
+/** Downloads a listing. Returns its bytes and line feeds, and the milliseconds to its last byte. */
 export async function download(url, accept) {
   const began = performance.now();
   const outgoing = request(url, { agent: false, timeout: silenceMaxMs, headers: { accept } });

@@ -3,8 +3,8 @@ import { messageChunks, postNdjson } from './ndjson.js';
 const requestMaxCount = 200_000;
 
 /**
- * Fills the store behind a facade, by NDJSON, until it holds so many messages more or the time is
- * over; gives how many it has sent.
+ * Fills the store behind a facade with NDJSON until it holds this many more messages, or the time
+ * is over. Returns how many it sent.
  */
 export async function fill(url, count, { withIds = false, maxSeconds = Infinity } = {}) {
   const deadline = performance.now() + maxSeconds * 1_000;

@@ -5,21 +5,22 @@ import { quantile } from '../report/statistics.js';
 
 const mark = '"txt":"sent at ';
 
-/** The text of a message that says when it was sent: 50 bytes. */
+/** Returns the text of a message with its sending time: 50 bytes. */
 export function timedText() {
   return `sent at ${process.hrtime.bigint()} `.padEnd(50, 'm');
 }
 
 /**
- * Follows a journal by so many connections, from its end on, in a thread of its own. `stop` gives
- * how many events came and how long after the sending of the message: median and 99th percentile.
+ * Follows a journal over this many connections, from its end, in a thread of its own. `stop`
+ * returns how many events arrived, and how long after the sending of their messages: median and
+ * 99th percentile.
  */
 export async function startFollowers(url, count) {
   const worker = new Worker(new URL(import.meta.url), { workerData: { url, count } });
   const [begun] = await once(worker, 'message');
   if (begun.error) throw new Error(begun.error);
   return {
-    /** Forgets what came so far. */
+    /** Forgets what has arrived so far. */
     reset() {
       worker.postMessage('reset');
     },

@@ -7,9 +7,9 @@ const everyMs = 5;
 const silenceMaxMs = 30_000;
 
 /**
- * Asks services for `/livez` every 5 ms, from a thread of its own, so that the work of this one is
- * not taken for theirs. `stop` gives the longest time that an answer took, in milliseconds: a
- * service whose event loop is held cannot answer.
+ * Requests `/livez` of services every 5 ms, from a thread of its own, so that this thread's work
+ * does not count as theirs. `stop` returns the longest reply time in milliseconds: a service with a
+ * blocked event loop cannot reply.
  */
 export function watchLivez(urls) {
   const worker = new Worker(new URL(import.meta.url), { workerData: urls });

@@ -1,6 +1,6 @@
 /**
- * Calls LogMessage on one connection, some calls at a time, for a time or up to a count; prints
- * what came of it as JSON. Ids are new each time.
+ * Calls LogMessage on one connection, several calls at a time, for a time or up to a count. Prints
+ * the result as JSON. Each id is new.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -21,7 +21,7 @@ function request(n) {
   return Buffer.concat([field(1, id), field(2, txt)]);
 }
 
-/** A text as a field of protobuf, both numbers in a byte each. */
+/** Encodes a text as a field of protobuf, with both numbers in one byte each. */
 function field(number, text) {
   return Buffer.concat([Buffer.from([number * 8 + 2, text.length]), Buffer.from(text)]);
 }

@@ -7,7 +7,7 @@ const lineFeed = 10;
 const linesPerChunk = 500;
 const silenceMaxMs = 60_000;
 
-/** Makes NDJSON of so many messages of 50 bytes: without ids, or each with a random one (v4). */
+/** Yields NDJSON of this many messages of 50 bytes, without ids or with random ones (v4). */
 export function* messageChunks(count, { withIds = false } = {}) {
   for (let made = 0; made < count;) {
     const until = Math.min(count, made + linesPerChunk);
@@ -21,8 +21,8 @@ export function* messageChunks(count, { withIds = false } = {}) {
 }
 
 /**
- * Posts NDJSON in one request and reads the answers while it writes, as curl does. Gives how long
- * it took, to the last byte of the answer; throws when there is not one answer a line.
+ * Posts NDJSON in one request and reads the answers while it writes, like curl. Returns the time to
+ * the last byte of the answer. Throws unless there is one answer per line.
  */
 export async function postNdjson(url, chunks, count) {
   const began = performance.now();

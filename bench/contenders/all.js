@@ -11,10 +11,10 @@ import { redis } from './redis.js';
 
 /**
  * Every contender, in the order of the tables. Each is `{ name, title, missing, version, start }`:
- * `missing()` says why it cannot run here, `version()` what exactly is measured, and
- * `start({ folder })` gives `{ url, pids, stop }` once it answers, where `url` takes a form by
- * POST. One that does not speak HTTP gives `load({ connections, seconds })` in place of `url`,
- * which measures as `postForms` does. Where something has to be made ready first, `prepare` does.
+ * `missing()` says why it cannot run here, `version()` says what exactly is measured, and `start({
+ * folder })` returns `{ url, pids, stop }` once it answers, where `url` accepts a form by POST. A
+ * contender that does not speak HTTP has `load({ connections, seconds })` instead of `url`, which
+ * measures like `postForms`. `prepare` runs first, if there is one.
  */
 export const contenders = [
   bare,

@@ -1,6 +1,6 @@
 /**
- * Sorts contenders into those that can run here and those that cannot, each of these with its
- * reason, and makes the former ready. `versions` says what exactly is measured.
+ * Separates the contenders that can run here from the others, each with its reason, and prepares
+ * the former. `versions` says what exactly is measured.
  */
 export async function findAtHand(contenders, { isCheck, log }) {
   const ready = [];

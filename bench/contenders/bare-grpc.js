@@ -5,7 +5,7 @@ import { startServer } from '../system/processes.js';
 
 const program = fileURLToPath(new URL('../servers/grpc.js', import.meta.url));
 
-/** What grpc-js can do at most: a server that answers each LogMessage with a constant. */
+/** The most that grpc-js can do: a server that answers each LogMessage with a constant. */
 export const bareGrpc = {
   name: 'bare-grpc',
   title: 'bare grpc-js, stores nothing',

@@ -6,7 +6,7 @@ import { bare } from './bare.js';
 
 const program = fileURLToPath(new URL('../servers/proxy.js', import.meta.url));
 
-/** What two processes of Node can do at most: node:http, an undici Pool, and the bare server. */
+/** The most that two processes of Node can do: node:http, an undici Pool, and the bare server. */
 export const bareProxy = {
   name: 'bare-proxy',
   title: 'bare proxy, stores nothing (2 processes)',

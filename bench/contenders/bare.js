@@ -4,7 +4,7 @@ import { startServer } from '../system/processes.js';
 
 const program = fileURLToPath(new URL('../servers/bare.js', import.meta.url));
 
-/** What Node can do at most: a node:http server that reads the body and answers a constant. */
+/** The most that Node can do: a node:http server that reads the body and answers a constant. */
 export const bare = {
   name: 'bare',
   title: 'bare node:http, stores nothing',

@@ -10,13 +10,19 @@ const standIn = '@photostructure/sqlite';
 
 let driver;
 
-/** What a Node developer would write: Fastify and better-sqlite3, one synced insert a request. */
+/**
+ * What a Node developer would write: Fastify and better-sqlite3, with one synced insert per
+ * request.
+ */
 export const fastifySqlite = {
   name: 'fastify-sqlite',
   title: 'Fastify + SQLite, synchronous=FULL',
   missing: () => undefined,
   version: () => `Fastify ${packageVersion('fastify')}, ${driver} ${packageVersion(driver)}`,
-  /** Compiles better-sqlite3, which takes a minute or two; else another driver stands in. */
+  /**
+   * Compiles better-sqlite3, which takes a minute or two. If that fails, another driver replaces
+   * it.
+   */
   async prepare({ isCheck }) {
     driver = (await canLoad()) || (!isCheck && (await compile())) ? 'better-sqlite3' : standIn;
   },

@@ -5,7 +5,7 @@ import { plainEnvironment, startServer, stopInOrder } from '../system/processes.
 
 const services = fileURLToPath(new URL('../../test/support/reference/', import.meta.url));
 
-/** The pair that mlog took its replies from: two Flask services, messages in memory. */
+/** The two Flask services of the reference, with messages in memory. */
 export const flask = {
   name: 'flask',
   title: 'Flask pair, in memory (2 processes)',
@@ -15,7 +15,7 @@ export const flask = {
   async start({ folder }) {
     const logging = await startService('logging_service', [], folder);
     const loggingUrl = logging.match[1];
-    // The messages service has no part in a POST.
+    // The messages service takes no part in a POST.
     const facade = await startService('facade_service', [loggingUrl, loggingUrl], folder);
     return {
       url: `${facade.match[1]}/`,
@@ -35,7 +35,7 @@ function startService(name, urls, folder) {
   });
 }
 
-// Debian's package serves the system's python alone, which need not be the first on the PATH.
+// Debian's package works only with the system's Python, which need not come first in the PATH.
 function findPython() {
   return ['/usr/bin/python3', 'python3'].find((python) => ask(python, flaskVersion));
 }

@@ -7,7 +7,7 @@ import { findProgram, missingPrograms, programVersion } from '../system/programs
 const program = fileURLToPath(new URL('../load/jetstream.js', import.meta.url));
 const slackMs = 15_000;
 
-/** NATS JetStream: a subject per id, taken only while it is empty; published from Node. */
+/** NATS JetStream: one subject per id, accepted only while it is empty; published from Node. */
 export const jetstream = {
   name: 'jetstream',
   get title() {
@@ -32,7 +32,7 @@ export const jetstream = {
   },
 };
 
-/** Whether a publish is on disk when it is acknowledged; older servers cannot be told to. */
+/** Says whether a publish is on disk when it is acknowledged. Older servers lack the setting. */
 function syncsAlways() {
   if (!findProgram('nats-server')) return true;
   const [major, minor] = programVersion('nats-server', '--version').split('.').map(Number);

@@ -2,13 +2,17 @@ import { describeMlog } from '../system/machine.js';
 import { countMessages, missingMlog, startMlog, storeIn } from '../system/mlog.js';
 import { stopInOrder } from '../system/processes.js';
 
-/** `mlog serve facade` before `mlog serve logging`, over HTTP, default settings, on disk. */
+/**
+ * `mlog serve facade` in front of `mlog serve logging`, over HTTP, with default settings, on disk.
+ */
 export const mlogApart = apart('mlog-apart', 'mlog facade + logging (2 processes)', 'logging');
 
 /** The same over gRPC. */
 export const mlogGrpc = apart('mlog-grpc', 'mlog facade + logging over gRPC (2 processes)', 'grpc');
 
-/** Makes the contender of two processes, with the wire to logging by its name in the start line. */
+/**
+ * Returns the contender of two processes, with the wire to logging by its name in the start line.
+ */
 function apart(name, title, wire) {
   return {
     name,

@@ -8,7 +8,7 @@ import { findProgram, missingPrograms, programVersion } from '../system/programs
 
 const script = readFileSync(new URL('../load/append.lua', import.meta.url), 'utf8');
 
-/** Redis with a sync before each answer: SET NX and XADD in one script, from redis-benchmark. */
+/** Redis with a sync before each reply: SET NX and XADD in one script, from redis-benchmark. */
 export const redis = {
   name: 'redis',
   title: 'Redis, appendfsync always, SET NX + XADD',
@@ -37,7 +37,7 @@ export const redis = {
   },
 };
 
-/** Redis takes no port 0: one that is free now will be free a moment later. */
+/** Redis has no port 0. A port that is free now will most likely be free a moment later. */
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

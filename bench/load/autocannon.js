@@ -2,11 +2,11 @@ import autocannon from 'autocannon';
 import { quantile } from '../report/statistics.js';
 
 /**
- * Posts one body over and over with autocannon; see `postForms`. `onResponse` hears of each
- * response with its status, as it comes.
+ * Posts one body repeatedly with autocannon; see `postForms`. `onResponse` hears of each response
+ * with its status, as it arrives.
  */
 export async function loadWithAutocannon(url, { connections, seconds, body, onResponse }) {
-  // Its own histogram counts whole milliseconds; each time is kept instead.
+  // Its own histogram counts whole milliseconds, so each time is kept instead.
   const times = [];
   const run = autocannon({
     url,

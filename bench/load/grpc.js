@@ -5,8 +5,8 @@ const program = fileURLToPath(new URL('../client/log-message.js', import.meta.ur
 const graceMs = 60_000;
 
 /**
- * Calls LogMessage over gRPC, so many calls at a time on one connection, for so many seconds or up
- * to `count`; gives what `postForms` gives.
+ * Calls LogMessage over gRPC, this many calls at a time on one connection, for so many seconds or
+ * up to `count`. Returns what `postForms` returns.
  */
 export async function callLogMessage(url, { connections, seconds, count = Infinity }) {
   const args = [program, url, connections, seconds, count].map(String);

@@ -6,10 +6,10 @@ import { loadWithWrk } from './wrk.js';
 export const postedText = 'm'.repeat(50);
 
 /**
- * Posts the form `txt=…` over so many connections for so many seconds, each connection the next
- * one as soon as the last is answered. Without an id each post is a new message. Gives requests a
- * second, median and 99th percentile of the latency in milliseconds, and how many were answered;
- * throws when one of them was refused.
+ * Posts the form `txt=…` over this many connections for so many seconds. Each connection sends the
+ * next post once the last one is answered. Without an id, each post is a new message. Returns
+ * requests per second, median and 99th percentile of the latency in milliseconds, and the number of
+ * answers. Throws if a post was refused.
  */
 export async function postForms(url, { connections, seconds }) {
   const load = findProgram('wrk') ? loadWithWrk : loadWithAutocannon;
@@ -21,7 +21,7 @@ export async function postForms(url, { connections, seconds }) {
   return result;
 }
 
-/** Names the program that posts: wrk where it is installed, for it costs the machine the least. */
+/** Names the program that posts: wrk if it is installed, because it uses the least CPU time. */
 export function describeLoad() {
   if (findProgram('wrk')) return `wrk ${programVersion('wrk', '-v')}, one thread`;
   return `autocannon ${packageVersion('autocannon')} (wrk is not installed)`;

@@ -1,8 +1,8 @@
 /**
  * Publishes with JetStream: node jetstream.js URL CONNECTIONS SECONDS
  *
- * Each message has a subject of its own and is taken only when that subject is still empty, which
- * is how a stream refuses a repeat for ever. Prints one line of JSON.
+ * Each message has a subject of its own and is accepted only while that subject is empty, which is
+ * how a stream refuses repeats permanently. Prints one line of JSON.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -17,7 +17,7 @@ const connections = await Promise.all(
 );
 const manager = await jetstreamManager(connections[0]);
 await manager.streams.add({ name: 'bench', subjects: ['bench.>'] }).catch((error) => {
-  // The warm-up has made it.
+  // The warm-up has created it.
   if (!/already in use/.test(error.message)) throw error;
 });
 

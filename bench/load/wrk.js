@@ -5,7 +5,7 @@ import { findProgram } from '../system/programs.js';
 const script = fileURLToPath(new URL('post.lua', import.meta.url));
 const slackMs = 15_000;
 
-/** Posts one body over and over with wrk; see `postForms`. */
+/** Posts one body repeatedly with wrk; see `postForms`. */
 export async function loadWithWrk(url, { connections, seconds, body }) {
   const options = `--threads 1 --connections ${connections} --duration ${seconds}s --timeout 10s`;
   const args = [...options.split(' '), '--script', script, url];

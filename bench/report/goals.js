@@ -1,6 +1,6 @@
 /**
- * The figures that mlog is to reach. `measure` gets the results by workload and gives a number, or
- * undefined where that was not measured.
+ * The figures that mlog should reach. `measure` takes the results by workload and returns a number,
+ * or undefined if it was not measured.
  */
 const goals = [
   {
@@ -122,7 +122,7 @@ const goals = [
   },
 ];
 
-/** Says of each goal what was measured and whether it is reached; `results` are by workload. */
+/** Says for each goal what was measured and whether it is reached. `results` are by workload. */
 export function judgeGoals(results) {
   return goals.flatMap(({ text, atLeast, atMost, measure }) => {
     const measured = measure(results);

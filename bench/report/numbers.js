@@ -1,4 +1,4 @@
-/** Writes a number with as many digits as say something: 12,345 or 4.32 or 0.187. */
+/** Formats a number with its significant digits: 12,345 or 4.32 or 0.187. */
 export function formatNumber(value) {
   if (value === undefined) return '';
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3;
@@ -8,7 +8,7 @@ export function formatNumber(value) {
   });
 }
 
-/** Writes values as their median and, of more than one, the smallest and the largest. */
+/** Formats values as their median and, if there are several, the smallest and the largest. */
 export function formatSpread(values, middle) {
   if (values.length === 0) return '';
   if (values.length === 1) return formatNumber(middle);

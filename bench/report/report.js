@@ -2,7 +2,7 @@ import { judgeGoals } from './goals.js';
 import { formatNumber, formatSpread } from './numbers.js';
 import { renderTable } from './table.js';
 
-/** Writes the report of a run, as Markdown. */
+/** Formats the report of a run as Markdown. */
 export function renderReport({ facts, options, sections, versions, notRun }) {
   const { rounds, seconds, warmUpSeconds } = options;
   return (

@@ -1,8 +1,8 @@
 import { median } from './statistics.js';
 
 /**
- * What was measured in one workload: for each subject (a contender or a case) and each metric, a
- * value a round.
+ * The results of one workload: for each subject (a contender or a case) and each metric, one value
+ * per round.
  */
 export class Results {
   #subjects = new Map();
@@ -32,27 +32,27 @@ export class Results {
     return this.#subjects.get(subject)?.[metric] ?? [];
   }
 
-  /** The median over the rounds; undefined where there is no value. */
+  /** Returns the median over the rounds; undefined if there is no value. */
   median(subject, metric) {
     const values = this.values(subject, metric);
     return values.length > 0 ? median(values) : undefined;
   }
 
-  /** The largest value of any subject in any round; undefined where there is none. */
+  /** Returns the largest value of any subject in any round; undefined if there is none. */
   largest(metric) {
     const values = this.subjects.flatMap((subject) => this.values(subject, metric));
     return values.length > 0 ? Math.max(...values) : undefined;
   }
 
-  /** The lowest median of any subject; undefined where there is none. */
+  /** Returns the lowest median of any subject; undefined if there is none. */
   lowestMedian(metric) {
     const medians = this.subjects.map((subject) => this.median(subject, metric));
     return medians.length > 0 ? Math.min(...medians) : undefined;
   }
 
   /**
-   * How many times the reference a subject is: the median of the ratios round by round, so that
-   * what slows the machine for a while slows both sides of a ratio.
+   * Returns the ratio of a subject to the reference: the median of the ratios of each round, so
+   * that a slow phase of the machine affects both sides of a ratio.
    */
   ratio(subject, reference, metric) {
     const references = this.values(reference, metric);

@@ -1,4 +1,4 @@
-/** Writes a Markdown table with its columns in line. */
+/** Formats a Markdown table with aligned columns. */
 export function renderTable(head, rows) {
   const widths = head.map((title, column) =>
     Math.max(3, ...[head, ...rows].map((row) => row[column].length)),

@@ -1,4 +1,4 @@
-/** A node:http server that reads the body and answers a constant; it prints where it listens. */
+/** A node:http server that reads the body and answers a constant. It prints where it listens. */
 
 import { createServer } from 'node:http';
 

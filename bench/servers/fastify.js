@@ -1,6 +1,6 @@
 /**
- * The service that a Node developer would write, durable and without doubles: Fastify, one insert
- * a request, a sync each. node fastify.js FILE better-sqlite3|@photostructure/sqlite
+ * The service that a Node developer would write, durable and without duplicates: Fastify, with one
+ * synced insert per request. node fastify.js FILE better-sqlite3|@photostructure/sqlite
  */
 
 import { randomUUID } from 'node:crypto';
@@ -26,7 +26,7 @@ server.post('/', (request, reply) => {
 });
 console.log(`listening on ${await server.listen({ port: 0, host: '127.0.0.1' })}/`);
 
-// Also keeps the database from being collected: @photostructure/sqlite 1.2.1 crashes when a
+// This also keeps the database from being collected: @photostructure/sqlite 1.2.1 crashes if a
 // statement outlives it.
 process.once('SIGTERM', () => {
   database.close();

@@ -1,4 +1,4 @@
-/** A grpc-js server that answers LogMessage with a constant; it prints where it listens. */
+/** A grpc-js server that answers LogMessage with a constant. It prints where it listens. */
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 

@@ -1,4 +1,4 @@
-/** A node:http server that passes each body on through an undici Pool: node proxy.js URL */
+/** A node:http server that forwards each body through an undici Pool: node proxy.js URL */
 
 import { createServer } from 'node:http';
 import { Pool } from 'undici';

@@ -4,16 +4,18 @@ import { join } from 'node:path';
 
 const memoryFileSystems = new Set(['tmpfs', 'ramfs']);
 
-/** The one folder that holds everything of this run, once `makeFolder` was called. */
+/** The folder that holds everything of this run, once `makeFolder` was called. */
 let root;
 
-/** Makes a fresh folder on a real disk; all of them go when the run ends. */
+/** Creates a new folder on a real disk. All of them are removed when the run ends. */
 export function makeFolder(name) {
   root ??= mkdtempSync(join(realDisk(), 'mlog-bench-'));
   return mkdtempSync(join(root, `${name}-`));
 }
 
-/** Removes one folder early; a store of ten million messages need not stay until the end. */
+/**
+ * Removes one folder early, because a store of ten million messages need not stay until the end.
+ */
 export function removeFolder(folder) {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -23,7 +25,7 @@ export function removeAllFolders() {
   if (root) removeFolder(root);
 }
 
-/** Tells the file system that the stores of this run lie on, such as `ext4`. */
+/** Returns the file system under the stores of this run, such as `ext4`. */
 export function fileSystemOf(folder) {
   const mounts = readFileSync('/proc/self/mounts', 'utf8').trim().split('\n');
   const [, type] = mounts
@@ -33,7 +35,9 @@ export function fileSystemOf(folder) {
   return type;
 }
 
-/** A sync in memory costs nothing, so a temporary folder in memory would flatter everybody. */
+/**
+ * A sync in memory costs nothing, so a temporary folder in memory would flatter every contender.
+ */
 function realDisk() {
   if (!memoryFileSystems.has(fileSystemOf(tmpdir()))) return tmpdir();
   const beside = join(import.meta.dirname, '..', '.work');

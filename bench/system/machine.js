@@ -7,7 +7,7 @@ import { measureSyncMs } from './sync.js';
 
 const repository = new URL('../../', import.meta.url);
 
-/** Describes the machine in lines of `name: value`; the folder is where the stores lie. */
+/** Describes the machine in lines of `name: value`. The folder is where the stores are. */
 export function describeMachine(folder) {
   const processors = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);

@@ -8,14 +8,14 @@ export const mlogProgram = fileURLToPath(new URL('../../bin/mlog.js', import.met
 
 const built = fileURLToPath(new URL('../../dist/mlog.js', import.meta.url));
 
-/** Says what is missing to run mlog; undefined when nothing is. */
+/** Says what is missing to run mlog; undefined if nothing is. */
 export function missingMlog() {
   return existsSync(built) ? undefined : 'it is not built (npm run build)';
 }
 
 /**
- * Starts `mlog serve` with default settings on free ports, its diagnostics in a file. `match` is
- * the line that says what is ready, parsed.
+ * Starts `mlog serve` with default settings on free ports, with its diagnostics in a file. `match`
+ * is the parsed line that reports that it is ready.
  */
 export async function startMlog(name, args, folder) {
   const server = await startServer(
@@ -26,12 +26,12 @@ export async function startMlog(name, args, folder) {
   return { ...server, ready: JSON.parse(server.match[0]) };
 }
 
-/** The address of the store of a run; a folder holds one store. */
+/** Returns the address of the store in a folder, which holds one. */
 export function storeIn(folder) {
   return `file:${join(folder, 'mlog.db')}`;
 }
 
-/** Asks a logging service how many messages it holds. */
+/** Returns how many messages a logging service holds. */
 export async function countMessages(loggingUrl) {
   const { Client } = await import('undici');
   const client = new Client(loggingUrl);

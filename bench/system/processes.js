@@ -7,10 +7,13 @@ const startTimeoutMs = 20_000;
 const stopTimeoutMs = 10_000;
 const pollMs = 2;
 
-/** What this run has started and what has not ended yet; nothing else is ever sent a signal. */
+/**
+ * The processes that this run has started and that have not ended. No other process is sent a
+ * signal.
+ */
 const running = new Set();
 
-/** The environment of every process: nothing of the user's own settings changes a measurement. */
+/** The environment of every process: the user's own settings must not change a measurement. */
 export const plainEnvironment = {
   PATH: process.env.PATH,
   HOME: process.env.HOME,
@@ -19,7 +22,7 @@ export const plainEnvironment = {
 
 /**
  * Starts a server with its output in a file, as in production, and waits until the output matches
- * `ready`. Gives its pid, the match, how long it took in milliseconds, and the means to stop it.
+ * `ready`. Returns its pid, the match, the time it took in milliseconds, and a way to stop it.
  */
 export async function startServer(command, args, { ready, logPath, env = {} }) {
   const began = performance.now();
@@ -35,14 +38,14 @@ export async function startServer(command, args, { ready, logPath, env = {} }) {
   };
 }
 
-/** Stops servers one after the other, the rest too when one of them had ended by itself. */
+/** Stops servers one after the other, including the rest if one of them has ended by itself. */
 export async function stopInOrder(...servers) {
   const failures = [];
   for (const server of servers) await server.stop().catch((error) => failures.push(error));
   if (failures.length > 0) throw failures[0];
 }
 
-/** Runs a program to its end and gives its stdout; throws with its output when it fails. */
+/** Runs a program to its end and returns its stdout. Throws with its output if it fails. */
 export function runProgram(command, args, { timeoutMs, env = {} }) {
   return new Promise((resolve, reject) => {
     const options = {
@@ -60,7 +63,7 @@ export function runProgram(command, args, { timeoutMs, env = {} }) {
   });
 }
 
-/** Ends at once every process that this run has started; the last thing before the run ends. */
+/** Kills every process that this run has started, at the very end. */
 export function killAll() {
   for (const child of running) child.kill('SIGKILL');
 }

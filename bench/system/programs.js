@@ -3,21 +3,21 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { plainEnvironment } from './processes.js';
 
-/** Gives the path of a program that is installed; undefined when it is not. */
+/** Returns the path of an installed program; undefined if there is none. */
 export function findProgram(name) {
-  // Debian keeps servers in sbin, which is not on everybody's PATH.
+  // Debian keeps servers in sbin, which is not in everyone's PATH.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** Says why something cannot run when one of its programs is missing; else undefined. */
+/** Says why something cannot run if one of its programs is missing; otherwise undefined. */
 export function missingPrograms(names, debianPackages) {
   const missing = names.filter((name) => !findProgram(name));
   if (missing.length === 0) return undefined;
   return `no ${missing.join(', no ')} here (Debian: apt-get install ${debianPackages})`;
 }
 
-/** Asks a program for its version: the first such number in what it prints. */
+/** Returns the version of a program: the first such number in its output. */
 export function programVersion(name, ...args) {
   const { stdout, stderr } = spawnSync(findProgram(name), args, {
     env: plainEnvironment,
@@ -27,7 +27,7 @@ export function programVersion(name, ...args) {
   return /\d+\.\d+(?:\.\d+)?/.exec(stdout + stderr)?.[0] ?? 'of unknown version';
 }
 
-/** Tells the version of a package that is installed for the benchmarks. */
+/** Returns the version of a package that is installed for the benchmarks. */
 export function packageVersion(name) {
   const manifest = new URL(`../node_modules/${name}/package.json`, import.meta.url);
   return JSON.parse(readFileSync(manifest, 'utf8')).version;

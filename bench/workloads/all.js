@@ -11,9 +11,9 @@ import { trouble } from './trouble.js';
 
 /**
  * Every workload, in the order of the report. Each is `{ name, title, about, metrics, references,
- * run }`: `run(bench)` gives results, `metrics` are the columns of their table, and a reference is
- * what the first metric of a subject is divided by. `only` names the contenders that it can
- * measure, where these are not all; `bench.contenders` are those of them that run.
+ * run }`: `run(bench)` returns results, `metrics` are the columns of their table, and the first
+ * metric of a subject is divided by a reference. `only` names the contenders that it can measure,
+ * if not all; `bench.contenders` are those that run.
  */
 export const workloads = [
   post64,

@@ -3,11 +3,13 @@ import { takeTurns, turnOf } from './turns.js';
 
 const warmUpCount = 20_000;
 
-/** Sends NDJSON in one request, after a warm-up; gives messages a second, all of them stored. */
+/**
+ * Sends NDJSON in one request, after a warm-up. Returns messages per second, all of them stored.
+ */
 export async function measureBulk(running, count, options) {
   await postNdjson(running.url, messageChunks(warmUpCount, options), warmUpCount);
   const before = await running.count();
-  // Made before the clock starts: what the client does is not what is measured.
+  // Made before the clock starts, because the client's work is not measured.
   const chunks = [...messageChunks(count, options)];
   const tookMs = await postNdjson(running.url, chunks, count);
   const stored = (await running.count()) - before;
@@ -15,7 +17,7 @@ export async function measureBulk(running, count, options) {
   return (count / tookMs) * 1_000;
 }
 
-/** How many messages a second are taken from one request that holds many. */
+/** How many messages per second are accepted from one large request. */
 export const bulk = {
   name: 'bulk',
   title: 'Bulk: NDJSON in one request',

@@ -1,6 +1,6 @@
 import { measurePostsInTurns } from './post.js';
 
-/** Says which contenders do not answer a second of posts; all is well when it is none. */
+/** Returns the contenders that do not answer a second of posts. None means that all is well. */
 export async function findBroken(bench) {
   const settings = { ...bench, rounds: 1, seconds: 1, warmUpSeconds: 0 };
   const { failures } = await measurePostsInTurns(settings, 64);

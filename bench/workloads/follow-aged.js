@@ -5,12 +5,12 @@ import { postAtRate } from './follow.js';
 import { Results } from '../report/results.js';
 import { takeTurns, withStarted } from './turns.js';
 
-/** So many messages came one by one while the followers were there. */
+/** How many messages arrived one by one while the followers were there. */
 const agedCount = 20_000;
 const counts = [200, 1_000];
 const agingPerSecond = 250;
 const perSecond = 50;
-/** The last events are on their way when the last post is answered. */
+/** The last events are still in flight when the last post is answered. */
 const settleMs = 2_000;
 
 /** What a message costs each follower of a service that has served them for long. */

@@ -6,10 +6,10 @@ import { takeTurns, turnOf } from './turns.js';
 const followerCount = 200;
 const messagesPerSecond = 500;
 const warmUpCount = 500;
-/** The last events are on their way when the last post is answered. */
+/** The last events are still in flight when the last post is answered. */
 const settleMs = 500;
 
-/** How long after its sending a message is with those who follow. */
+/** How soon after its sending a message reaches the followers. */
 export const follow = {
   name: 'follow',
   title: `Following: ${followerCount} followers, ${messagesPerSecond} messages a second`,
@@ -57,7 +57,7 @@ async function measureFollowing({ url, loggingUrl }, { seconds }) {
   }
 }
 
-/** Posts so many forms at the rate, whether answered or not; gives the time to the last answer. */
+/** Posts this many forms at a fixed rate, answered or not. Returns the time to the last answer. */
 export async function postAtRate(pool, count, makeText, perSecond) {
   const began = performance.now();
   const posts = [];

@@ -5,7 +5,7 @@ import { measureBulk } from './bulk.js';
 import { measurePosts } from './post.js';
 import { takeTurns, withStarted } from './turns.js';
 
-/** Random ids make a big store slow; whatever it holds after this time is measured. */
+/** Random ids slow down a large store. Whatever it holds after this time is measured. */
 const fillMaxSeconds = 900;
 
 const kinds = [
@@ -13,7 +13,7 @@ const kinds = [
   { ids: 'random ids', withIds: true },
 ];
 
-/** What appending costs when much is there already. */
+/** What an append costs when the store is large. */
 export const growth = {
   name: 'growth',
   title: 'Growth: an empty store and a big one',
@@ -59,7 +59,7 @@ export const growth = {
 
 async function measureAppends(running, bench, withIds) {
   const perSecond = await measureBulk(running, bench.bulkCount, { withIds });
-  // A form has an id by mlog; random ones are measured in bulk alone.
+  // A form has an id made by mlog; random ids are measured only in bulk.
   const posts = withIds ? undefined : await measurePosts(running, { ...bench, connections: 64 });
   return {
     perSecond,

@@ -1,7 +1,7 @@
 import { postForms } from '../load/http.js';
 import { takeTurns, turnOf } from './turns.js';
 
-/** Posts to one contender that runs, after a warm-up, and checks that what it took is there. */
+/** Posts to one running contender, after a warm-up, and checks that what it accepted is stored. */
 export async function measurePosts(running, { connections, seconds, warmUpSeconds }) {
   const load = running.load ?? ((settings) => postForms(running.url, settings));
   if (warmUpSeconds > 0) await load({ connections, seconds: warmUpSeconds });

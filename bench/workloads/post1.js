@@ -33,7 +33,7 @@ function measureSync() {
   return { medianMs };
 }
 
-/** Adds the reference: what the bare proxy takes and what one fsync takes, round by round. */
+/** Adds the reference: the time of the bare proxy plus one fsync, round by round. */
 function addSums(results) {
   const syncs = results.values('fsync', 'medianMs');
   for (const [round, proxyMs] of results.values('bare-proxy', 'medianMs').entries()) {

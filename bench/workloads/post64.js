@@ -1,6 +1,6 @@
 import { measurePostsInTurns } from './post.js';
 
-/** How many messages a second are taken, each in a request of its own. */
+/** How many messages per second are accepted, each in a request of its own. */
 export const post64 = {
   name: 'post64',
   title: 'POST over 64 connections',

@@ -7,7 +7,7 @@ import { takeTurns, withStarted } from './turns.js';
 
 const ndjson = 'application/x-ndjson';
 
-/** The listings that are read: from whom, where, and in which representation. */
+/** The listings to read: from which service, where, and in which representation. */
 const listings = [
   { name: 'mlog, array of texts', of: 'mlog', from: 'logging', accept: 'application/json' },
   { name: 'mlog, NDJSON', of: 'mlog', from: 'logging', accept: ndjson },
@@ -15,7 +15,7 @@ const listings = [
   { name: 'mlog-apart, NDJSON by the facade', of: 'mlog-apart', from: 'facade', accept: ndjson },
 ];
 
-/** How fast, and at what cost, a big journal is read. */
+/** How fast, and at what cost, a large journal is read. */
 export const read = {
   name: 'read',
   title: 'Reading a big journal',
@@ -56,7 +56,7 @@ async function measureListing({ url, loggingUrl, pids }, { from, accept }, count
   const target = from === 'facade' ? url : `${loggingUrl}/logging`;
   const { bytes, lines, tookMs } = await download(target, accept);
   const longestHoldMs = await watch.stop();
-  // An array is one line: each text has 50 bytes, two quotes and a comma, save the last.
+  // An array is one line: each text has 50 bytes, two quotes and a comma, except the last.
   const entries = accept === ndjson ? lines : (bytes - 2) / 53;
   if (entries !== count) throw new Error(`${entries} of ${count} entries`);
   const rss = { rssMiB: peakRssMiB(pids.mlog ?? pids.facade) };

@@ -1,6 +1,6 @@
 import { Results } from '../report/results.js';
 
-/** Runs a workload with those contenders that it can measure; a failure becomes a result. */
+/** Runs a workload with the contenders that it can measure. A failure becomes a result. */
 export async function runWorkload(workload, bench) {
   const contenders = bench.contenders.filter(({ name }) => workload.only?.includes(name) ?? true);
   if (contenders.length === 0) return { workload, results: new Results() };

@@ -4,7 +4,7 @@ import { takeTurns, turnOf } from './turns.js';
 const callsAtATime = 64;
 const secondsMax = 600;
 
-/** Whether memory grows with the calls that were answered. */
+/** Whether memory grows with the number of answered calls. */
 export const soak = {
   name: 'soak',
   title: 'Many calls on one connection',

@@ -6,7 +6,7 @@ import { takeTurns, withStarted } from './turns.js';
 const runsPerRound = 10;
 const timeout = 10_000;
 
-/** What a client command costs beside a Node that does nothing. */
+/** What a client command costs compared with a Node that does nothing. */
 export const start = {
   name: 'start',
   title: 'Starting a client command',

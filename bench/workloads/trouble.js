@@ -7,11 +7,11 @@ import { takeTurns, withStarted } from './turns.js';
 const beforeMs = 6_000;
 const pausedMs = 5_000;
 const afterMs = 7_000;
-/** The rate is judged over windows this long; the first of them at 0.8 of the rate is "normal". */
+/** The rate is judged over windows of this length. The first one at 0.8 of the rate is "normal". */
 const windowMs = 1_000;
 const normalPart = 0.8;
 
-/** What happens when the logging service stands still at full load. */
+/** What happens when the logging service is stopped at full load. */
 export const trouble = {
   name: 'trouble',
   title: 'Trouble: the logging process paused for 5 s at full load',
@@ -56,7 +56,7 @@ async function measurePause(running, connections) {
   running.resumeLogging();
   const { failedCount } = await loaded;
 
-  // What comes before that is the warm-up.
+  // Everything before that is the warm-up.
   const before = rateBetween(answered, pausedAt - beforeMs / 2, pausedAt);
   const after = rateBetween(answered, resumedAt + 2_000, resumedAt + afterMs - 1_000);
   return {

@@ -2,9 +2,9 @@ import { makeFolder, removeFolder } from '../system/folders.js';
 import { Results } from '../report/results.js';
 
 /**
- * Measures cases in turns: each once a round, beginning with another one each round, so that a
- * slow minute of the machine hits all alike. A case is `{ name, measure }`, and `measure` gives
- * values by metric. What fails is noted in the results, and not tried again.
+ * Measures cases in turn: each once per round, beginning with another one each round, so that a
+ * slow minute of the machine affects all of them. A case is `{ name, measure }`, and `measure`
+ * returns values by metric. A failure is noted in the results, and the case is not tried again.
  */
 export async function takeTurns({ rounds, log }, cases) {
   const results = new Results();
@@ -26,7 +26,9 @@ export async function takeTurns({ rounds, log }, cases) {
   return results;
 }
 
-/** Makes a case of a contender: started on a fresh folder, measured, stopped, for each turn. */
+/**
+ * Makes a case of a contender, which is started on a new folder, measured and stopped in each turn.
+ */
 export function turnOf(contender, measure) {
   return {
     name: contender.name,
@@ -34,7 +36,7 @@ export function turnOf(contender, measure) {
   };
 }
 
-/** Starts a contender on a fresh folder, gives it to `use`, and stops it and removes the folder. */
+/** Starts a contender on a new folder, passes it to `use`, stops it, and removes the folder. */
 export async function withStarted(contender, options, use) {
   const folder = makeFolder(contender.name);
   const running = await contender.start({ folder, ...options });
