@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Reply, request } from '../support/http.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { postForm, type Reply, request } from '../support/http.ts';
 import { startReferenceLogging } from '../support/reference.ts';
 import { openSandbox, portOf, type Sandbox, type Services } from '../support/sandbox.ts';
 
@@ -45,6 +46,19 @@ describe.each([
         ]);
       }
     }
+  });
+
+  test('the headers of a ready role tell its version and its newest message', async () => {
+    const services: Services = await serve();
+    await postForm(services.facade.url, { txt: 'one' });
+    const { headers } = await request(new URL('/readyz', services.logging.url));
+    expect(headers).toMatchObject({
+      'mlog-role': 'logging',
+      'mlog-version': manifest.version,
+      'mlog-last-seq': '1',
+    });
+    const other = await request(new URL('/readyz', services.messages.url));
+    expect(other.headers).not.toHaveProperty('mlog-last-seq');
   });
 
   test('HEAD is answered as GET is, without the body', async () => {

@@ -1,26 +1,36 @@
-import { gatherFacts, toReason, type Subject } from '../../ops/facts.ts';
+import { gatherFacts, toReason, type Facts, type Subject } from '../../ops/facts.ts';
 import { json, type Reply } from './reply.ts';
 import type { Routes } from './server.ts';
 
 /**
  * Returns the health routes of a role. `/livez` checks only that the process answers. `/readyz` and
- * `/healthz` ask every dependency and name each.
+ * `/healthz` ask every dependency and name each; what else there is to know is in their headers.
  */
 export function healthRoutes(subject: Subject): Routes {
   const { role } = subject;
-  const headers = { 'Mlog-Role': role };
 
   async function ready(): Promise<Reply> {
     const facts = await gatherFacts(subject);
     const { dependencies, isReady } = facts;
     const status = isReady ? 'ready' : 'not ready';
-    const reply = json(isReady ? 200 : 503, { role, status, dependencies }, headers);
+    const body = { role, status, dependencies };
+    const reply = json(isReady ? 200 : 503, body, headersOf(facts));
     return isReady ? reply : { ...reply, reason: toReason(facts) };
   }
 
+  const alive = json(200, { role, status: 'alive' }, { 'Mlog-Role': role });
   return {
-    '/livez': { GET: () => json(200, { role, status: 'alive' }, headers), isProbe: true },
+    '/livez': { GET: () => alive, isProbe: true },
     '/readyz': { GET: ready, isProbe: true },
     '/healthz': { GET: ready, isProbe: true },
+  };
+}
+
+function headersOf({ role, version, lastSeq, lag }: Facts): Record<string, string> {
+  return {
+    'Mlog-Role': role,
+    'Mlog-Version': version,
+    ...(lastSeq !== undefined && { 'Mlog-Last-Seq': String(lastSeq) }),
+    ...(lag !== undefined && { 'Mlog-Replica-Lag': String(lag) }),
   };
 }

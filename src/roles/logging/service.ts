@@ -18,7 +18,8 @@ export interface LoggingService {
 
 /** Returns the subject of health checks of the logging role: whether its store can be read. */
 export function loggingSubject(journal: Journal): Subject {
-  return { role: 'logging', checks: { store: () => journal.head() } };
+  const head = () => journal.head();
+  return { role: 'logging', checks: { store: head }, head };
 }
 
 /** Returns the service over a journal. */

@@ -5,7 +5,7 @@ import { byAccept } from '../../http/server/media-type.ts';
 import { json } from '../../http/server/reply.ts';
 import type { Handler, Routes } from '../../http/server/server.ts';
 import type { Journal } from '../../journal/journal.ts';
-import type { Check } from '../../ops/facts.ts';
+import type { Subject } from '../../ops/facts.ts';
 import type { Replica } from './replica.ts';
 import { notImplementedText } from './service.ts';
 
@@ -22,7 +22,7 @@ export function messagesRoutes(
   source?: ReplicaSource,
 ): Routes {
   return {
-    ...healthRoutes({ role: 'messages', checks: source ? checksOf(source) : {} }),
+    ...healthRoutes(source ? subjectOf(source) : { role: 'messages', checks: {} }),
     '/messages': {
       GET: source ? listReplica(source, limits) : sayNotImplemented,
       otherwise: () => json(405, 'Method not allowed', { Allow: 'GET, HEAD' }),
@@ -30,8 +30,10 @@ export function messagesRoutes(
   };
 }
 
-function checksOf({ replica, store }: ReplicaSource): Record<string, Check> {
-  return { store: () => store.head(), replica: () => replica.check() };
+function subjectOf({ replica, store }: ReplicaSource): Subject {
+  const head = () => store.head();
+  const checks = { store: head, replica: () => replica.check() };
+  return { role: 'messages', checks, head, lag: () => replica.lag() };
 }
 
 const sayNotImplemented: Handler = () => ({
