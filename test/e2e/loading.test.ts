@@ -39,7 +39,6 @@ describe('a command loads what it needs', () => {
   test('and no package for one message', () => {
     const loaded = loadedBy('send', 'x', '--url', 'http://127.0.0.1:1', '--attempts-max', '1');
     expect(matching(loaded, /NativeModule http$/)).toHaveLength(1);
-    expect(matching(loaded, /NativeModule http2$/)).toEqual([]);
     expect(matching(loaded, /dist\/(?:undici|grpc|pino)\.cjs$/)).toEqual([]);
   });
 
