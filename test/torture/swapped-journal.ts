@@ -47,7 +47,7 @@ export const swapJournal = async (
   const isTold = () =>
     follower.oddities.some((oddity) => /^(?:event gone|status 410)$/.test(oddity));
   if (!(await waitUntil(isTold, toldWithinMs))) tally.found('swaps not told', 'to a follower');
-  const hasStopped = () => /cannot go on/.test(replica.child.stderr());
+  const hasStopped = () => /cannot continue/.test(replica.child.stderr());
   if (!(await waitUntil(hasStopped, toldWithinMs))) tally.found('swaps not told', 'to a replica');
   for (const { seq, txt } of [...follower.entries, ...(await copied())]) {
     if (txt !== 'first') tally.found('entries of another journal', `entry ${seq}: ${txt}`);
