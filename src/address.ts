@@ -69,6 +69,19 @@ export function parseAddress<S extends Scheme>(
   return parts && { scheme, ...parts };
 }
 
+/**
+ * Parses a list of addresses, separated by commas. Returns undefined if one of them is malformed.
+ */
+export function parseAddresses<S extends Scheme>(
+  given: string,
+  schemes: readonly S[],
+  endpoint = '',
+): readonly [Address<S>, ...Address<S>[]] | undefined {
+  const [first, ...more] = given.split(',').map((one) => parseAddress(one, schemes, endpoint));
+  const isWhole = more.every((one) => one !== undefined);
+  return first && isWhole ? [first, ...more] : undefined;
+}
+
 function parseMemory(given: string): Parts | undefined {
   return given === 'memory:' ? { host: '', port: 0, path: '', text: given } : undefined;
 }
@@ -76,8 +89,8 @@ function parseMemory(given: string): Parts | undefined {
 function parseFile(given: string): Parts | undefined {
   const path = /^file:([^\0]+)$/.exec(given)?.[1];
   if (path === undefined) return undefined;
-  const found = path.startsWith('//') ? pathOfUrl(given) : pathOfText(path);
-  return found === undefined ? undefined : { host: '', port: 0, path: found, text: given };
+  const absolute = path.startsWith('//') ? pathOfUrl(given) : pathOfText(path);
+  return absolute === undefined ? undefined : { host: '', port: 0, path: absolute, text: given };
 }
 
 function pathOfText(path: string): string {

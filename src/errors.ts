@@ -14,7 +14,8 @@ interface Meaning {
 const meanings = {
   usage: { http: 500, grpc: 'INTERNAL', exit: 2, retryable: false },
   invalid_argument: { http: 400, grpc: 'INVALID_ARGUMENT', exit: 4, retryable: false },
-  forbidden: { http: 403, grpc: 'PERMISSION_DENIED', exit: 4, retryable: false },
+  forbidden: { http: 403, grpc: 'PERMISSION_DENIED', exit: 7, retryable: false },
+  misdirected: { http: 421, grpc: 'PERMISSION_DENIED', exit: 7, retryable: false },
   not_found: { http: 404, grpc: 'NOT_FOUND', exit: 1, retryable: false },
   method_not_allowed: { http: 405, grpc: 'UNIMPLEMENTED', exit: 4, retryable: false },
   not_acceptable: { http: 406, grpc: 'INVALID_ARGUMENT', exit: 4, retryable: false },

@@ -3,6 +3,7 @@ import {
   httpSchemes,
   mayHoldUser,
   parseAddress,
+  parseAddresses,
   serviceSchemes,
   storeSchemes,
   type HttpAddress,
@@ -10,6 +11,8 @@ import {
   type StoreAddress,
 } from './address.ts';
 import { heartbeatMaxMs } from './net/reach.ts';
+import { parseHosts } from './security/hosts.ts';
+import { parseOrigins } from './security/origins.ts';
 import { parseDuration, parseWholeNumber } from './quantity.ts';
 
 /** The services that `mlog serve` can run. */
@@ -85,7 +88,7 @@ export function facadeAddress<By extends Reader>(
   return { ...rest, parse: (given) => parse(addScheme(given)) };
 }
 
-/** The address of a logging service over either wire, without user and password. */
+/** The address of one logging service over either wire, without user and password. */
 export function serviceAddress<By extends Reader>(
   byDefault: string,
   help: string,
@@ -93,8 +96,11 @@ export function serviceAddress<By extends Reader>(
 ): Setting<ServiceAddress, By> {
   return {
     ...address(byDefault, help, readers),
-    parse: (given) => parseAddress(given, serviceSchemes, '/logging'),
-    expected: `an address such as ${byDefault} or grpc://localhost:50051`,
+    parse(given) {
+      const [only, ...more] = parseAddresses(given, serviceSchemes, '/logging') ?? [];
+      return more.length > 0 ? undefined : only;
+    },
+    expected: `one address such as ${byDefault} or grpc://localhost:50051`,
   };
 }
 
@@ -179,6 +185,38 @@ function wholeNumber<By extends Reader, Default extends number | undefined>(
     parse: (given) => parseWholeNumber(given, least, most),
     expected: `a whole number from ${least} to ${most}`,
     placeholder: '<n>',
+    help,
+    readers,
+  };
+}
+
+/** Names of this service, separated by commas. */
+export function hostNames<By extends Reader>(
+  help: string,
+  readers: readonly By[],
+): Setting<readonly string[], By> {
+  return {
+    default: [],
+    defaultText: 'none',
+    parse: parseHosts,
+    expected: 'host names without ports, separated by commas, such as mlog.example',
+    placeholder: '<names>',
+    help,
+    readers,
+  };
+}
+
+/** Origins of pages, separated by commas. */
+export function pageOrigins<By extends Reader>(
+  help: string,
+  readers: readonly By[],
+): Setting<readonly string[], By> {
+  return {
+    default: [],
+    defaultText: 'none',
+    parse: parseOrigins,
+    expected: 'origins separated by commas, such as https://app.example',
+    placeholder: '<origins>',
     help,
     readers,
   };

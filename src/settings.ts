@@ -8,7 +8,9 @@ import {
   duration,
   facadeAddress,
   heartbeat,
+  hostNames,
   oneOf,
+  pageOrigins,
   port,
   roles,
   serviceAddress,
@@ -40,6 +42,11 @@ export const settings = {
     defaultText: '50051, a free one where the port of the logging service is 0',
   },
   messagesPort: port(8882, 'Port of the messages service', ['all']),
+  allowHost: hostNames(
+    'Further names of this service, besides localhost and the address to listen on',
+    servers,
+  ),
+  allowOrigin: pageOrigins('Origins whose pages may send and read', servers),
   logging: serviceAddress(
     'http://localhost:8881',
     'Address of the logging service, http:// or grpc://',

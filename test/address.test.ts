@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { addScheme, httpSchemes, mayHoldUser, originOf, parseAddress } from '../src/address.ts';
+import {
+  addScheme,
+  httpSchemes,
+  mayHoldUser,
+  originOf,
+  parseAddress,
+  parseAddresses,
+  serviceSchemes,
+} from '../src/address.ts';
 import { anyAddress } from './support/address.ts';
 
 const parseHttp = (given: string, endpoint?: string) => parseAddress(given, httpSchemes, endpoint);
@@ -85,4 +93,13 @@ it.each([
 it('has an origin to which paths are added', () => {
   expect(originOf(anyAddress('http://host:8880/a/b/'))).toBe('http://host:8880');
   expect(originOf(anyAddress('http://host'))).toBe('http://host');
+});
+
+it('is one of a list, of which each is parsed', () => {
+  const texts = (given: string) => parseAddresses(given, serviceSchemes)?.map(({ text }) => text);
+  expect(texts('http://a:1,grpc://b:2')).toEqual(['http://a:1', 'grpc://b:2']);
+  expect(texts('http://a:1')).toEqual(['http://a:1']);
+  for (const given of ['http://a:1,', ',http://a:1', 'http://a:1,b', 'http://a,b:1']) {
+    expect(texts(given), given).toBeUndefined();
+  }
 });

@@ -206,7 +206,7 @@ describe('the settings', () => {
       store: { scheme: 'file', path: '/x.db' },
     });
     expect(() => readSettings('messages', { follow: 'localhost' }, {})).toThrow(
-      '--follow is "localhost". It must be an address such as http://localhost:8881 or grpc://',
+      '--follow is "localhost". It must be one address such as http://localhost:8881 or grpc://',
     );
   });
 
@@ -234,7 +234,7 @@ describe('the settings', () => {
     'grpcs://localhost:50051',
   ])('refuse %j and say what is right', (logging) => {
     expect(() => readSettings('facade', { logging }, {})).toThrow(
-      `--logging is ${JSON.stringify(logging)}. It must be an address such as ` +
+      `--logging is ${JSON.stringify(logging)}. It must be one address such as ` +
         'http://localhost:8881 or grpc://localhost:50051.',
     );
   });
@@ -259,6 +259,8 @@ describe('the settings', () => {
       expect(setting.help).toMatch(/^[A-Z]/);
       const { default: byDefault, defaultText = String(byDefault) }: Setting<unknown> = setting;
       if (byDefault === undefined || typeof byDefault === 'function') continue;
+      // An empty list is not written.
+      if (Array.isArray(byDefault)) continue;
       expect(setting.parse(defaultText)).toEqual(byDefault);
     }
   });

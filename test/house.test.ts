@@ -23,7 +23,7 @@ const storeys = [
   ['config'],
   ['settings'],
   ['given-text', 'setting', 'observe'],
-  ['address', 'message', 'net', 'quantity'],
+  ['address', 'message', 'net', 'quantity', 'security'],
   ['home-folder'],
   ['errors'],
 ];

@@ -10,7 +10,7 @@ const form = 'application/x-www-form-urlencoded';
 describe.each(['facade', 'logging'] as const)('the %s service', (role) => {
   test('refuses a body that says it is too large, before it comes', async () => {
     const { url } = services()[role];
-    const head = `POST ${paths[role]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n`;
+    const head = `POST ${paths[role]} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n`;
     const raw = await rawRequest(
       url,
       `${head}Content-Type: ${form}\r\nContent-Length: 1e9\r\n\r\n`,
@@ -73,7 +73,7 @@ describe.each(['facade', 'logging'] as const)('the %s service', (role) => {
   const badHttp: [name: string, text: string, status: number][] = [
     ['another protocol', '\u0016\u0003\u0001\u0002\0\u0001\0\u0001hello\r\n\r\n', 400],
     ['a request without a target', 'GET\r\n\r\n', 400],
-    ['another version', `POST ${paths[role]} HTTP/9.9\r\nHost: x\r\n\r\n`, 400],
+    ['another version', `POST ${paths[role]} HTTP/9.9\r\nHost: localhost\r\n\r\n`, 400],
     ['a length that is none', 'Content-Length: ten\r\n\r\nid=one&txt=a', 400],
     ['two lengths', 'Content-Length: 12\r\nContent-Length: 13\r\n\r\nid=one&txt=a', 400],
     [
@@ -85,12 +85,12 @@ describe.each(['facade', 'logging'] as const)('the %s service', (role) => {
     ['a header without a colon', 'Content-Length 12\r\n\r\nid=one&txt=a', 400],
     ['a NUL in a header', 'X: a\0b\r\nContent-Length: 12\r\n\r\nid=one&txt=a', 400],
     ['headers of 17 KiB', `X: ${'x'.repeat(17_408)}\r\n\r\n`, 431],
-    ['a target of 17 KiB', `POST /${'x'.repeat(17_408)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
+    ['a target of 17 KiB', `POST /${'x'.repeat(17_408)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 431],
   ];
 
   test.each(badHttp)('refuses %s', async (_, text, status) => {
     const isWhole = /^(GET|POST|\W)/.test(text);
-    const head = isWhole ? '' : `POST ${paths[role]} HTTP/1.1\r\nHost: x\r\n`;
+    const head = isWhole ? '' : `POST ${paths[role]} HTTP/1.1\r\nHost: localhost\r\n`;
     expect(refusalOf(toReply(await rawRequest(services()[role].url, head + text)))).toBe(status);
   });
 
@@ -110,7 +110,7 @@ describe.each(['facade', 'logging'] as const)('the %s service', (role) => {
 });
 
 test('the facade refuses an Idempotency-Key that is no UTF-8', async () => {
-  const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n';
+  const head = 'POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 5\r\n';
   const key = Buffer.concat([Buffer.from('Idempotency-Key: a'), Buffer.from([0xff])]);
   const bytes = Buffer.concat([Buffer.from(head), key, Buffer.from('\r\n\r\ntxt=a')]);
   expect(refusalOf(toReply(await rawRequest(services().facade.url, bytes)))).toBe(400);

@@ -170,7 +170,7 @@ test('a stop before any line is whole is told as a service that stops', async ()
   sandbox.defer(() => socket.destroy());
   let said = '';
   socket.setEncoding('utf8').on('data', (piece: string) => (said += piece));
-  const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n';
+  const head = 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n';
   socket.write(`${head}Content-Length: 100\r\nExpect: 100-continue\r\n\r\n{"txt":"tw`);
   await expect.poll(() => said).toContain(' 100 Continue');
   await facade.kill('SIGTERM');

@@ -132,7 +132,7 @@ describe('a follower that takes nothing', () => {
     await once(socket, 'connect');
     socket.pause();
     const accept = 'Accept: text/event-stream';
-    socket.write(`GET ${pathname}?after=0 HTTP/1.1\r\nHost: x\r\n${accept}\r\n\r\n`);
+    socket.write(`GET ${pathname}?after=0 HTTP/1.1\r\nHost: localhost\r\n${accept}\r\n\r\n`);
     return socket;
   };
 

@@ -67,7 +67,7 @@ class Fuzz {
 
   #post(type: string, body: Buffer): Malformed {
     const head =
-      `POST ${this.#path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n` +
+      `POST ${this.#path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
       `Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`;
     return { bytes: Buffer.concat([Buffer.from(head), body]), isCut: false };
   }
@@ -119,13 +119,13 @@ class Fuzz {
       'c\r\nid=one&txt=a\r\n',
       '-1\r\n',
     ]);
-    const head = `POST ${this.#path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const head = `POST ${this.#path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n`;
     return { bytes: Buffer.from(head + chunks), isCut: true };
   }
 
   #badHeader(): Malformed {
     const line = this.#pick(['X y: z', ': z', 'X\0: z', 'X: \u0001\0', 'Content-Length: -1', 'X']);
-    const head = `POST ${this.#path} HTTP/1.1\r\nHost: x\r\n${line}\r\nContent-Length: 12\r\n\r\n`;
+    const head = `POST ${this.#path} HTTP/1.1\r\nHost: localhost\r\n${line}\r\nContent-Length: 12\r\n\r\n`;
     return { bytes: Buffer.from(`${head}id=one&txt=a`), isCut: false };
   }
 }

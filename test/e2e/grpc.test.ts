@@ -232,7 +232,7 @@ describe('the calls that mlog adds', () => {
 
 describe('what is not as it should be', () => {
   test.each<[string, string | Uint8Array]>([
-    ['HTTP/1.1', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['HTTP/1.1', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['random bytes', Uint8Array.from({ length: 4_000 }, (_, n) => (n * 7_919) % 256)],
     ['a preface and then no frame', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + '\xff'.repeat(100)],
     ['half a preface', 'PRI * HTTP/2.0\r\n'],
@@ -361,7 +361,7 @@ describe('a facade over gRPC', () => {
     const begun = Array.from({ length: 230 }, async () => {
       const socket = connect(Number(port), hostname).on('error', () => {});
       sandbox.defer(() => socket.destroy());
-      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
       await once(socket, 'readable');
     });
     // The rest waits behind these, and may be cut before it has anything.

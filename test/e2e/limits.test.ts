@@ -30,7 +30,7 @@ const openSocket = async (url: string): Promise<Socket> => {
  */
 const ask = async (socket: Socket): Promise<string> => {
   const answered = Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [''])]);
-  socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+  socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
   return String((await answered)[0]);
 };
 
@@ -100,7 +100,7 @@ test('a reader that takes nothing is cut, and makes room for others', async () =
     '1',
   );
   const reader = await openSocket(url);
-  reader.write('GET /logging HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  reader.write('GET /logging HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   await once(reader, 'readable'); // The reply has begun; nothing of it is taken.
   await vi.waitFor(() => getText(new URL('/logging?last=0', url)), {
     timeout: 10_000,
@@ -120,7 +120,7 @@ test('a reader that takes nothing is cut, and makes room for others', async () =
 test('headers and bodies that do not come are answered 408', async () => {
   const slow = ['--headers-timeout-ms', '300', '--request-timeout-ms', '300'];
   const { url } = await sandbox.serve('logging', ...slow);
-  const head = 'POST /logging HTTP/1.1\r\nHost: x\r\nConnection: close\r\n';
+  const head = 'POST /logging HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n';
   const rest =
     'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n\r\nid=one';
   const replies = await Promise.all([rawRequest(url, head), rawRequest(url, head + rest)]);
@@ -156,7 +156,9 @@ test('connections of all services leave descriptors for what the process itself 
   for (let n = 0; n < 100; n += 1) sockets.push(await openSocket(url));
   expect(await ask(sockets[0]!)).toMatch(/^HTTP\/1\.1 200 /);
   const form = 'txt=Its+me';
-  sockets[0]!.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${form.length}\r\n\r\n${form}`);
+  sockets[0]!.write(
+    `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${form.length}\r\n\r\n${form}`,
+  );
   expect(String((await once(sockets[0]!, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
   await getText(new URL('/readyz', url));
 });
@@ -213,7 +215,12 @@ test('a reply that never ends is given up, each attempt after its time as a whol
 test('a request of more than 100 headers is refused, so that none is overlooked', async () => {
   const { facade, logging } = await sandbox.serveApart();
   const send = async (count: number, key: string): Promise<string> => {
-    const own = ['Host: x', 'Connection: close', 'Content-Type: text/plain', 'Content-Length: 1'];
+    const own = [
+      'Host: localhost',
+      'Connection: close',
+      'Content-Type: text/plain',
+      'Content-Length: 1',
+    ];
     const more = Array.from({ length: count - own.length - 1 }, (_, index) => `X-${index}: x`);
     const head = ['POST / HTTP/1.1', ...own, ...more, `Idempotency-Key: ${key}`].join('\r\n');
     return await rawRequest(facade.url, `${head}\r\n\r\na`);

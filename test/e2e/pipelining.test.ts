@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 
 const post = (txt: string, more = ''): string =>
-  `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n${more}` +
+  `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n${more}` +
   `Content-Length: ${txt.length + 4}\r\n\r\ntxt=${txt}`;
 
 describe('a connection', () => {
@@ -26,7 +26,7 @@ describe('a connection', () => {
   test('never gets a 400 in the middle of a reply to lines of which some are stored', async () => {
     const line = '{"txt":"one"}\n';
     const head =
-      'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n' +
+      'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n' +
       'Transfer-Encoding: chunked\r\n\r\n';
     const raw = await rawRequest(
       services.facade.url,

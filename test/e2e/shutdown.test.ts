@@ -146,7 +146,7 @@ describe('a stop', () => {
   };
 
   const keptAlive = async (service: Service): Promise<void> => {
-    const socket = await connected(service, 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    const socket = await connected(service, 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await once(socket, 'data', { signal: AbortSignal.timeout(lineTimeoutMs) });
   };
 
@@ -162,7 +162,7 @@ describe('a stop', () => {
 
   test('is held up no longer than the headers may take by half a request', async () => {
     const facade = await sandbox.serve('facade', '--headers-timeout-ms', '500');
-    await connected(facade, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Le');
+    await connected(facade, 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Le');
     await keptAlive(facade);
     expect(await stopSoon(facade)).toBe(0);
   });
@@ -171,7 +171,7 @@ describe('a stop', () => {
     const services = await sandbox.serveAll('--shutdown-timeout-ms', '2000');
     const { facade, logging } = services;
     const beginForm = async (service: Service, path: string): Promise<string> => {
-      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n`;
+      const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n`;
       return await text(await connected(service, `${head}id=a&txt=a`));
     };
     const answers = Promise.all([beginForm(facade, '/'), beginForm(logging, '/logging')]);

@@ -71,10 +71,10 @@ const open = async (url: string, first = ''): Promise<Socket> => {
 };
 
 const get = (url: string, query: string, accept: string): string =>
-  `GET ${new URL(url).pathname}${query} HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\n\r\n`;
+  `GET ${new URL(url).pathname}${query} HTTP/1.1\r\nHost: localhost\r\nAccept: ${accept}\r\n\r\n`;
 
 const beIdle = async (n: number): Promise<void> => {
-  const first = n % 4 < 2 ? '' : 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n';
+  const first = n % 4 < 2 ? '' : 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n';
   const socket = await open(targets[n % 2]!, first);
   socket.resume();
   await once(socket, 'close');
@@ -94,7 +94,7 @@ const readSlowly = async (n: number): Promise<void> => {
 const writeSlowly = async (n: number): Promise<void> => {
   const url = targets[n % 2]!;
   const { pathname } = new URL(url);
-  const head = `POST ${pathname} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n`;
+  const head = `POST ${pathname} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n`;
   const socket = await open(url, head);
   socket.resume();
   const type = 'Content-Type: application/x-www-form-urlencoded\r\n\r\n';
@@ -148,7 +148,7 @@ const stall = async (n: number): Promise<void> => {
 
 const neverEnd = async (n: number): Promise<void> => {
   const type = n % 2 === 0 ? 'application/x-www-form-urlencoded' : 'application/x-ndjson';
-  const head = `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: ${type}`;
+  const head = `POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: ${type}`;
   const socket = await open(abuse.facade, `${head}\r\n\r\n4\r\ntxt=\r\n`);
   socket.resume();
   const closed = once(socket, 'close').catch(() => {});
@@ -185,7 +185,7 @@ const pipeline = async (n: number): Promise<void> => {
   const socket = await open(url, get(url, '?last=0', 'text/event-stream'));
   socket.resume();
   const closed = once(socket, 'close');
-  const request = 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n';
+  const request = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n';
   for (let sent = 0; sent < pipelinedCount && !socket.destroyed; sent += 1_000) {
     if (!socket.write(request.repeat(1_000))) await Promise.race([once(socket, 'drain'), closed]);
   }
@@ -198,7 +198,7 @@ const unfinishedEveryMs = 5_000;
 
 const holdBody = async (n: number): Promise<void> => {
   const type = n % 2 === 0 ? 'application/x-www-form-urlencoded' : 'application/x-ndjson';
-  const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${unfinishedBytes + 1}`;
+  const head = `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${unfinishedBytes + 1}`;
   const socket = await open(abuse.facade, `${head}\r\nContent-Type: ${type}\r\n\r\n`);
   socket.resume().write(Buffer.alloc(unfinishedBytes, 'x'));
   await once(socket, 'close');

@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { status as statuses, type StatusObject } from '@grpc/grpc-js';
+import { status as statuses, type Metadata, type StatusObject } from '@grpc/grpc-js';
 import { MlogError } from '../../errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { stoppingError, tellRefusal } from './call.ts';
@@ -9,6 +9,10 @@ import { isOwnStatus } from '../status.ts';
 /** What grpc-js keeps of a call. */
 export interface BaseCall {
   readonly stream: ServerHttp2Stream;
+  /** The authority that the client named. */
+  readonly host: string | undefined;
+  readonly metadata: Metadata;
+  readonly connectionInfo: { readonly localAddress?: string };
   /** The parts of an incomplete message. */
   decoder: { write(piece: Buffer): Buffer[] };
   /** Complete messages that nobody has read. */

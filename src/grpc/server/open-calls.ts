@@ -4,8 +4,10 @@ import {
   type Server as GrpcServer,
   type ServerInterceptor,
 } from '@grpc/grpc-js';
-import { MlogError } from '../../errors.ts';
+import { MlogError, toMlogError } from '../../errors.ts';
 import type { Logger } from '../../observe/logger.ts';
+import type { Access } from '../../security/access.ts';
+import { checkOrigin } from '../../security/origins.ts';
 import { lingerMs, OpenCall, type BaseCall, type CallLimits } from './open-call.ts';
 import { ReceiveLimit, type ReceiveLimits } from './receive-limit.ts';
 
@@ -41,6 +43,7 @@ export function noteTaken({ call }: { readonly call?: unknown }): void {
 export function createOpenCalls(
   limits: OpenCallsLimits,
   textPaths: ReadonlySet<string>,
+  access: Access,
   logger: Logger,
 ): OpenCalls {
   const open = new Set<OpenCall>();
@@ -81,7 +84,9 @@ export function createOpenCalls(
         send(status);
       };
       open.add(openCall);
-      if (open.size > limits.connectionsMax)
+      const refusal = refusalOf(base, access);
+      if (refusal) openCall.refuse(refusal);
+      else if (open.size > limits.connectionsMax)
         openCall.refuseExcess(callsError(limits.connectionsMax));
       return new BoundedCall(call, openCall, isStream);
     },
@@ -107,6 +112,24 @@ export function createOpenCalls(
 
 /** An unknown path is the client's text, so it is quoted only up to this length. */
 const pathMaxLength = 200;
+
+/**
+ * Returns why a call may not be made; undefined if it may. A call may change something, whatever its
+ * method, as a POST may over HTTP.
+ */
+function refusalOf(
+  { host, metadata, connectionInfo }: BaseCall,
+  { hosts, origins }: Access,
+): MlogError | undefined {
+  const told = (name: string) => metadata.get(name)[0]?.toString();
+  try {
+    hosts.check(host ?? '', connectionInfo.localAddress);
+    checkOrigin({ host, origin: told('origin'), site: told('sec-fetch-site') }, origins);
+    return undefined;
+  } catch (error) {
+    return toMlogError(error);
+  }
+}
 
 /** A call as a handler sees it. The messages of a stream arrive one by one, as they are taken. */
 class BoundedCall extends ServerInterceptingCall {

@@ -7,6 +7,7 @@ import {
   type handleUnaryCall,
 } from '@grpc/grpc-js';
 import type { Logger } from '../../observe/logger.ts';
+import type { Access } from '../../security/access.ts';
 import { tellRefusal, writeMessage, type Answer, type CallSignals } from './call.ts';
 import { answerEach } from './exchange.ts';
 import type { ConnectionServer } from './listener.ts';
@@ -37,6 +38,7 @@ export interface GrpcLimits extends OpenCallsLimits {
 export interface GrpcServerOptions {
   readonly methods: Methods;
   readonly limits: GrpcLimits;
+  readonly access: Access;
   readonly logger: Logger;
 }
 
@@ -53,12 +55,17 @@ const sessionMaxMiB = 64;
 const pingTimeoutMs = 20_000;
 
 /** Returns the server that serves the connections of a listener over gRPC. */
-export function createGrpcServer({ methods, limits, logger }: GrpcServerOptions): ConnectionServer {
+export function createGrpcServer({
+  methods,
+  limits,
+  access,
+  logger,
+}: GrpcServerOptions): ConnectionServer {
   const stopping = new AbortController();
   // Each stream adds a listener.
   setMaxListeners(0, stopping.signal);
   const paths = Object.keys(methods).filter((path) => methods[path]!.takesTexts);
-  const calls = createOpenCalls(limits, new Set(paths), logger);
+  const calls = createOpenCalls(limits, new Set(paths), access, logger);
   const server = new GrpcServer({
     'grpc.max_receive_message_length': limits.messageMaxBytes,
     'grpc.max_concurrent_streams': callsMax,

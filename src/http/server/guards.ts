@@ -1,5 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { MlogError } from '../../errors.ts';
+import type { Access } from '../../security/access.ts';
+import type { HostList } from '../../security/hosts.ts';
+import { checkOrigin } from '../../security/origins.ts';
 
 const headersMaxCount = 100;
 
@@ -14,6 +17,7 @@ const singleHeaders = new Set([
   'idempotency-key',
   'last-event-id',
   'origin',
+  'sec-fetch-site',
   'authorization',
 ]);
 
@@ -26,8 +30,13 @@ const isParserLenient = Number.parseInt(process.versions['llhttp'] ?? '0', 10) <
 /** Refuses a request by throwing, whatever its route. */
 export type Guard = (request: IncomingMessage) => void;
 
-/** Every request passes these in order, before its route is looked up and its body read. */
-export const guards: readonly Guard[] = [checkHeaders, checkHost, checkTransferCoding];
+/**
+ * Returns the guards that every request passes in order, before its route is looked up and its body
+ * read.
+ */
+export function createGuards({ hosts, origins }: Access): readonly Guard[] {
+  return [checkHeaders, allowedHost(hosts), allowedOrigin(origins), checkTransferCoding];
+}
 
 /** Throws `headers_too_large`, or `invalid_argument` for a malformed or repeated name. */
 function checkHeaders({ rawHeaders, headers }: IncomingMessage): void {
@@ -39,11 +48,32 @@ function checkHeaders({ rawHeaders, headers }: IncomingMessage): void {
   if (rawHeaders.length !== 2 * Object.keys(headers).length) checkRepeated(rawHeaders);
 }
 
-/** Throws `invalid_argument` if the host is missing (RFC 9112, section 3.2). */
-function checkHost({ headers, httpVersion }: IncomingMessage): void {
-  if (headers.host === undefined && httpVersion !== '1.0') {
-    throw new MlogError('invalid_argument', 'The request has no Host header.');
-  }
+/**
+ * Throws `invalid_argument` if the host is missing (RFC 9112, section 3.2), and `misdirected` if it
+ * is not on the list. HTTP/1.0 needs none: no browser speaks it, and the checks of HAProxy do.
+ */
+function allowedHost(hosts: HostList): Guard {
+  return ({ headers: { host }, httpVersion, socket, url = '/' }) => {
+    if (host !== undefined) hosts.check(host, socket.localAddress);
+    else if (httpVersion !== '1.0') {
+      throw new MlogError('invalid_argument', 'The request has no Host header.');
+    }
+    // The target may be a whole URL with a host of its own (RFC 9112, section 3.2.2).
+    if (url.startsWith('/') || !URL.canParse(url)) return;
+    hosts.check(new URL(url).host, socket.localAddress);
+  };
+}
+
+/** The methods that change nothing. */
+const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** Throws `forbidden` if a page of another origin sends something. */
+function allowedOrigin(origins: ReadonlySet<string>): Guard {
+  return ({ method = '', headers }) => {
+    if (safeMethods.has(method)) return;
+    const { host, origin, 'sec-fetch-site': site } = headers;
+    checkOrigin({ host, origin, site: site?.toString() }, origins);
+  };
 }
 
 /**

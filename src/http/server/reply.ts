@@ -26,11 +26,24 @@ export function json(status: number, value: unknown, headers?: Reply['headers'])
 }
 
 /**
+ * No reply may be cached, because each reports the present state. A browser takes none for another
+ * type than it says, and gives none to pages of other origins unless CORS allows it.
+ */
+const everywhere = [
+  'Cache-Control',
+  'no-store',
+  'X-Content-Type-Options',
+  'nosniff',
+  'Cross-Origin-Resource-Policy',
+  'same-origin',
+];
+
+/**
  * Returns the headers of a reply as alternating names and values, which Node writes faster than an
- * object. No reply may be cached, because each reports the present state.
+ * object.
  */
 export function headersOf({ type, headers }: Reply, length?: number): OutgoingHttpHeader[] {
-  const all: OutgoingHttpHeader[] = ['Cache-Control', 'no-store'];
+  const all: OutgoingHttpHeader[] = [...everywhere];
   if (type !== undefined) all.push('Content-Type', type);
   if (length !== undefined) all.push('Content-Length', length);
   for (const name in headers) all.push(name, headers[name]!);

@@ -7,7 +7,9 @@ import { listen } from '../../net/listen.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { watchConnections } from './connections.ts';
 import { refuseMalformed, toErrorReply } from './refusal.ts';
-import { guards } from './guards.ts';
+import { createAccess, type AccessOptions } from '../../security/access.ts';
+import { createCors } from './cors.ts';
+import { createGuards } from './guards.ts';
 import { BodyRequest } from './request.ts';
 import type { Reply } from './reply.ts';
 import { writeRefusal, writeReply } from './reply-writer.ts';
@@ -39,8 +41,8 @@ export interface Route {
 /** The HTTP surface of a role: a route for each path. */
 export type Routes = Readonly<Record<string, Route>>;
 
-/** The bounds on clients. */
-export interface ServerLimits extends ReaderLimits {
+/** Who may ask, and the bounds on clients. */
+export interface ServerLimits extends ReaderLimits, AccessOptions {
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
@@ -72,6 +74,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const routes = new Map(Object.entries(options.routes));
   const tellsRequests = logger.isLevelEnabled('debug');
   const stop = new AbortController();
+  const access = createAccess(host, limits);
+  const guards = createGuards(access);
+  const cors = createCors(access.origins);
 
   const server = createServer(
     {
@@ -110,8 +115,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       // One request per connection at a time: replies to further ones would wait in memory.
       const turn = connections.enter(request, response);
       if (turn && !(await turn)) return;
+      cors?.addHeaders(request, response);
+      for (const guard of guards) guard(request);
       const isExtra = connections.isExtra(request.socket);
-      const reply = await route(routes, request, stop.signal, isExtra);
+      const reply =
+        cors?.preflight(request) ?? (await route(routes, request, stop.signal, isExtra));
       const writing = writeReply(response, reply, limits);
       if (writing) await writing;
       const { method, url } = request;
@@ -192,7 +200,6 @@ function route(
   stopping: AbortSignal,
   isExtra: boolean,
 ): Promise<Reply> | Reply {
-  for (const guard of guards) guard(raw);
   const target = originForm(raw.url ?? '/');
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);

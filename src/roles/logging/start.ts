@@ -13,6 +13,7 @@ import { closeInReverse, type StartedService } from '../../lifecycle.ts';
 import { isInUse } from '../../net/listen.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openStore } from '../../open-journal.ts';
+import { createAccess } from '../../security/access.ts';
 import { createDiagnostics } from '../../ops/diagnostics.ts';
 import { loggingRoutes, type LoggingLimits } from './routes.ts';
 import { createLoggingService, type LoggingService } from './service.ts';
@@ -123,9 +124,10 @@ async function startGrpc(
       const { createGrpcServer } = await import('../../grpc/server/server.ts');
       const { loggingMethods } = await import('./rpc.ts');
       const grpcLogger = logger.child({ service: 'logging' });
+      const access = createAccess(host, options);
       const own = { ...options, groupMaxBytes };
       const methods = loggingMethods(service, journal, own, grpcLogger);
-      return createGrpcServer({ methods, limits, logger: grpcLogger });
+      return createGrpcServer({ methods, limits, access, logger: grpcLogger });
     });
   } catch (error) {
     if (grpcPort !== undefined || !isInUse(error)) throw error;

@@ -107,6 +107,34 @@ describe('a gRPC server', () => {
     });
   });
 
+  it.each([
+    ['an authority that is not its own', { ':authority': 'evil.example' }, '7', 'not known as'],
+    ['a page of another origin', { origin: 'http://evil.example' }, '7', 'another origin'],
+    ['a page without an origin', { origin: 'null' }, '7', 'another origin'],
+    ['a page of another site', { 'sec-fetch-site': 'cross-site' }, '7', 'another origin'],
+    ['its own authority', { ':authority': 'localhost:1' }, '14', 'Too much'],
+    ['a page of its own', { 'sec-fetch-site': 'same-origin' }, '14', 'Too much'],
+  ])('refuses a call by who makes it: %s', async (_, headers, code, words) => {
+    const session = connectHttp2(url.replace('grpc:', 'http:'));
+    const call = session.request({
+      ':method': 'POST',
+      ':path': '/x/Refuse',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...headers,
+    });
+    call.end(Buffer.alloc(5));
+    call.resume();
+    const [reply] = (await once(call, 'response')) as [Record<string, string>];
+    // grpc-js sends a status before any message in the head, and one after it in the trailers.
+    const told = reply['grpc-status']
+      ? reply
+      : ((await once(call, 'trailers')) as [typeof reply])[0];
+    session.destroy();
+    expect(told['grpc-status']).toBe(code);
+    expect(decodeURIComponent(told['grpc-message']!)).toContain(words);
+  });
+
   it('stops reading for a client that vanished', async () => {
     for (const path of ['/x/Endless', '/x/Quiet']) {
       ended = 0;

@@ -59,7 +59,7 @@ describe('a request body', () => {
   async function sendHalf(path: string): Promise<string> {
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
-    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf`);
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf`);
     let reply = '';
     socket.setEncoding('utf8').on('data', (text: string) => {
       reply += text;
@@ -78,7 +78,7 @@ describe('a request body', () => {
   it('that breaks off is not waited for any longer', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
-    socket.write('POST /patient HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf');
+    socket.write('POST /patient HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf');
     await expect.poll(() => reading !== undefined).toBe(true);
     socket.destroy();
     await expect(reading).rejects.toMatchObject({ code: 'cancelled' });
@@ -92,7 +92,9 @@ describe('a request body', () => {
   function begin(path: string, size: number, begun: string): Socket {
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {});
     sockets.push(socket);
-    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n\r\n${begun}`);
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${size}\r\n\r\n${begun}`,
+    );
     return socket;
   }
 

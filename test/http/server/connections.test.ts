@@ -9,7 +9,7 @@ import { startHttpServer } from '../../support/http-server.ts';
 
 const limits = { bodyMaxBytes: 1e6, bodiesMaxBytes: 4e6, requestTimeoutMs: 10_000 };
 
-const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
 describe('requests behind one that is not answered yet', () => {
   let server: Server;
@@ -101,7 +101,7 @@ describe('requests behind one that is not answered yet', () => {
   it('wait with their bodies, which are read in their turn', async () => {
     const socket = await openStream();
     socket.write(
-      `${get('/count')}POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n`,
+      `${get('/count')}POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n`,
     );
     socket.write('x'.repeat(500_000) + get('/count'));
     let text = '';

@@ -24,7 +24,7 @@ describe('the Idempotency-Key header', () => {
 
   /** Sends the header lines unchanged, in UTF-8. Returns the key that was read, or the status. */
   async function keyOf(...lines: string[]): Promise<unknown> {
-    const head = ['GET / HTTP/1.1', 'Host: x', 'Connection: close', ...lines];
+    const head = ['GET / HTTP/1.1', 'Host: localhost', 'Connection: close', ...lines];
     const reply = toReply(await rawRequest(server.url, `${head.join('\r\n')}\r\n\r\n`));
     return reply.status === 200 ? JSON.parse(reply.text) : refusalOf(reply);
   }
@@ -51,7 +51,7 @@ describe('the Idempotency-Key header', () => {
   });
 
   it('is named where it is not UTF-8', async () => {
-    const head = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIdempotency-Key: ';
+    const head = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: ';
     const bytes = Buffer.from(`${head}Stra\xdfe\r\n\r\n`, 'latin1');
     const said = 'The Idempotency-Key is not valid UTF-8.';
     expect(toReply(await rawRequest(server.url, bytes))).toMatchObject({

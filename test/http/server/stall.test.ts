@@ -31,7 +31,7 @@ describe('the reader of a long reply', () => {
     const GET = () => ({ status: 200, type: mediaTypes.text, body });
     server = await startHttpServer({ '/': { GET } }, { readerStallMs });
     const reader = connect(Number(new URL(server.url).port), '127.0.0.1');
-    reader.pause().write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    reader.pause().write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
     let isCut = false;
     void once(reader, 'close').then(() => (isCut = true));
     reader.on('error', () => {});
