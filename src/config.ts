@@ -71,6 +71,7 @@ export function readSettings<By extends Reader>(
 
 function readOne(name: SettingName, flags: Flags, env: NodeJS.ProcessEnv): unknown {
   const flag = flags[name];
+  if (flag === true) return true;
   if (typeof flag === 'string') return parseSetting(name, flag, flagOf(name));
   const variable = env[variableOf(name)];
   const { foreign } = settingOf(name);

@@ -14,6 +14,7 @@ interface Meaning {
 const meanings = {
   usage: { http: 500, grpc: 'INTERNAL', exit: 2, retryable: false },
   invalid_argument: { http: 400, grpc: 'INVALID_ARGUMENT', exit: 4, retryable: false },
+  unauthenticated: { http: 401, grpc: 'UNAUTHENTICATED', exit: 7, retryable: false },
   forbidden: { http: 403, grpc: 'PERMISSION_DENIED', exit: 7, retryable: false },
   misdirected: { http: 421, grpc: 'PERMISSION_DENIED', exit: 7, retryable: false },
   not_found: { http: 404, grpc: 'NOT_FOUND', exit: 1, retryable: false },
@@ -164,6 +165,21 @@ export function asOutage(error: MlogError): MlogError {
   if (error.retryable || error.httpStatus < 500) return error;
   return remake(error, 'unavailable', { cause: error });
 }
+
+/**
+ * Converts the refusal of a service behind this one, which concerns this one and not its client,
+ * into a fault of the set-up.
+ */
+export function asGatewayError(error: unknown): unknown {
+  if (!(error instanceof MlogError) || !refusals.has(error.code)) return error;
+  return remake(error, 'bad_gateway', { hint: gatewayHint, headers: {}, cause: error });
+}
+
+const refusals = new Set<Code>(['unauthenticated', 'forbidden', 'misdirected']);
+
+const gatewayHint =
+  'Nothing of it was stored. The service behind this one must know its host (--allow-host) and its ' +
+  'token (--upstream-token-file).';
 
 function remake(error: MlogError, code: Code, changes: ErrorOptions): MlogError {
   const { message, hint, details, headers, isUnsent, isUnexpected, cause } = error;

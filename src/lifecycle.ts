@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly failed: Promise<never>;
   readonly shutdownTimeoutMs: number;
   readonly logger: Logger;
+  /** Reads again what may change while the process runs. SIGHUP then does this, and stops nothing. */
+  readonly onHangup?: (() => void) | undefined;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface RunOptions {
 export async function runUntilStopped(options: RunOptions): Promise<void> {
   const { start, failed, shutdownTimeoutMs, logger } = options;
   tellWarnings(logger);
-  const { signalled, forget } = listenForSignal();
+  const { signalled, forget } = listenForSignal(options.onHangup);
   const isAtTerminal = [0, 1, 2].some(isatty);
   let started: Closeable | undefined;
   try {
@@ -109,7 +111,10 @@ function isUnreadable(fd: number): boolean {
 const repeatGraceMs = 500;
 
 /** Handles the first signal, then restores the default action for later ones. */
-function listenForSignal(): { signalled: Promise<NodeJS.Signals>; forget: () => void } {
+function listenForSignal(onHangup?: () => void): {
+  signalled: Promise<NodeJS.Signals>;
+  forget: () => void;
+} {
   let hear!: (signal: NodeJS.Signals) => void;
   const signalled = new Promise<NodeJS.Signals>((resolve) => (hear = resolve));
   function onSignal(signal: NodeJS.Signals): void {
@@ -117,9 +122,11 @@ function listenForSignal(): { signalled: Promise<NodeJS.Signals>; forget: () => 
     hear(signal);
   }
   function forget(): void {
-    for (const name of signals) process.off(name, onSignal);
+    for (const name of stops) process.off(name, onSignal);
   }
-  for (const name of signals) process.on(name, onSignal);
+  const stops = onHangup ? signals.filter((name) => name !== 'SIGHUP') : signals;
+  for (const name of stops) process.on(name, onSignal);
+  if (onHangup) process.on('SIGHUP', onHangup);
   return { signalled, forget };
 }
 

@@ -11,8 +11,6 @@ import {
   type StoreAddress,
 } from './address.ts';
 import { heartbeatMaxMs } from './net/reach.ts';
-import { parseHosts } from './security/hosts.ts';
-import { parseOrigins } from './security/origins.ts';
 import { parseDuration, parseWholeNumber } from './quantity.ts';
 
 /** The services that `mlog serve` can run. */
@@ -42,6 +40,8 @@ export interface Setting<Value, By extends Reader = Reader> {
   readonly placeholder: string;
   readonly help: string;
   readonly readers: readonly By[];
+  /** It has no flag, because every user of the machine can see those. */
+  readonly isVariableOnly?: true;
 }
 
 /** Any text but the empty one. */
@@ -185,38 +185,6 @@ function wholeNumber<By extends Reader, Default extends number | undefined>(
     parse: (given) => parseWholeNumber(given, least, most),
     expected: `a whole number from ${least} to ${most}`,
     placeholder: '<n>',
-    help,
-    readers,
-  };
-}
-
-/** Names of this service, separated by commas. */
-export function hostNames<By extends Reader>(
-  help: string,
-  readers: readonly By[],
-): Setting<readonly string[], By> {
-  return {
-    default: [],
-    defaultText: 'none',
-    parse: parseHosts,
-    expected: 'host names without ports, separated by commas, such as mlog.example',
-    placeholder: '<names>',
-    help,
-    readers,
-  };
-}
-
-/** Origins of pages, separated by commas. */
-export function pageOrigins<By extends Reader>(
-  help: string,
-  readers: readonly By[],
-): Setting<readonly string[], By> {
-  return {
-    default: [],
-    defaultText: 'none',
-    parse: parseOrigins,
-    expected: 'origins separated by commas, such as https://app.example',
-    placeholder: '<origins>',
     help,
     readers,
   };

@@ -1,4 +1,5 @@
 import { isAbsolute, join } from 'node:path';
+import { filePath, hostNames, pageOrigins, secret, toggle } from './access-setting.ts';
 import { parseAddress, storeSchemes, type StoreAddress } from './address.ts';
 import { checkVariable } from './given-text.ts';
 import { homeFolder } from './home-folder.ts';
@@ -8,9 +9,7 @@ import {
   duration,
   facadeAddress,
   heartbeat,
-  hostNames,
   oneOf,
-  pageOrigins,
   port,
   roles,
   serviceAddress,
@@ -47,6 +46,16 @@ export const settings = {
     servers,
   ),
   allowOrigin: pageOrigins('Origins whose pages may send and read', servers),
+  tokenFile: filePath('File with the tokens that open this service, or that a client sends', [
+    ...servers,
+    ...clients,
+  ]),
+  token: secret('The token itself, if there is no file', [...servers, ...clients]),
+  upstreamTokenFile: {
+    ...filePath('File with the token for the services behind this one', ['facade', 'messages']),
+    defaultText: 'the token of this service',
+  },
+  insecureNoAuth: toggle('Let other machines in without a token', servers),
   logging: serviceAddress(
     'http://localhost:8881',
     'Address of the logging service, http:// or grpc://',

@@ -81,8 +81,15 @@ describe('the settings', () => {
 
   it('are known only where they do something', () => {
     const inClients = settingsOf('client');
-    expect(inClients).toStrictEqual(['url', 'timeoutMs']);
-    expect(settingsOf('send')).toStrictEqual(['url', 'attemptsMax', 'retryDelayMs', 'timeoutMs']);
+    expect(inClients).toStrictEqual(['url', 'tokenFile', 'token', 'timeoutMs']);
+    expect(settingsOf('send')).toStrictEqual([
+      'url',
+      'tokenFile',
+      'token',
+      'attemptsMax',
+      'retryDelayMs',
+      'timeoutMs',
+    ]);
   });
 
   it.each([

@@ -22,6 +22,7 @@ const storeys = [
   ['lifecycle'],
   ['config'],
   ['settings'],
+  ['access-setting'],
   ['given-text', 'setting', 'observe'],
   ['address', 'message', 'net', 'quantity', 'security'],
   ['home-folder'],

@@ -9,6 +9,7 @@ import type { Reader } from '../setting.ts';
  */
 export function addSettings(command: Command, readers: readonly Reader[], helped?: Reader): void {
   for (const name of new Set(readers.flatMap(settingsOf))) {
+    if (settingOf(name).isVariableOnly) continue;
     const option = toOption(name, helped ? [helped] : readers);
     const isIdle = helped !== undefined && !settingOf(name).readers.includes(helped);
     command.addOption(option.hideHelp(isIdle));
@@ -26,7 +27,7 @@ function toOption(name: SettingName, offered: readonly Reader[]): Option {
   const knowing = offered.filter((reader) => readers.includes(reader));
   const limits = knowing.length < offered.length ? `; ${toLimits(knowing)}` : '';
   const facts = `default ${defaultText}, ${variableOf(name)}${limits}`;
-  return new Option(`${flagOf(name)} ${placeholder}`, `${help} (${facts})`);
+  return new Option(`${flagOf(name)} ${placeholder}`.trim(), `${help} (${facts})`);
 }
 
 /** Says which calls of `mlog serve` know a setting. */

@@ -2,19 +2,26 @@ import { setFlagsFromString } from 'node:v8';
 import type { HttpAddress } from '../address.ts';
 import type { MlogError } from '../errors.ts';
 import { openHttpClient, type HttpClient } from '../http/client/client.ts';
-import type { Reach } from '../net/reach.ts';
+import type { TokenOptions } from '../security/token-source.ts';
 import { remark } from './print.ts';
+import { reachOf } from './reach.ts';
 
 // The HTTP parser of undici is WebAssembly. Optimizing it takes a thread 70 ms, for which a
 // finished process waits, although a command parses a single reply.
 setFlagsFromString('--liftoff-only');
 
+/** Where the facade is, and what to send to it besides the request. */
+export interface ClientOptions extends TokenOptions {
+  readonly url: HttpAddress;
+  readonly timeoutMs: number;
+}
+
 /** Runs an action with a client of the facade, then closes the client. */
 export async function withFacade<T>(
-  { url, timeoutMs }: Reach & { readonly url: HttpAddress },
+  settings: ClientOptions,
   action: (client: HttpClient) => Promise<T>,
 ): Promise<T> {
-  const client = openHttpClient(url, { timeoutMs });
+  const client = openHttpClient(settings.url, reachOf(settings));
   try {
     return await action(client);
   } finally {

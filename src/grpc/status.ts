@@ -89,8 +89,9 @@ export function codeOf(status: statuses): Code {
     case statuses.INVALID_ARGUMENT:
     case statuses.FAILED_PRECONDITION:
       return 'invalid_argument';
-    case statuses.PERMISSION_DENIED:
     case statuses.UNAUTHENTICATED:
+      return 'unauthenticated';
+    case statuses.PERMISSION_DENIED:
       return 'forbidden';
     case statuses.NOT_FOUND:
       return 'not_found';

@@ -4,6 +4,14 @@ export interface Reach {
    * The time limit from a request to its whole reply, or between two pieces of a streamed reply.
    */
   readonly timeoutMs: number;
+  /** Returns the token to send, if there is one. */
+  readonly token?: (() => string | undefined) | undefined;
+}
+
+/** Returns the value of `Authorization` that a service with tokens asks for. */
+export function authorizationOf({ token }: Reach): string | undefined {
+  const own = token?.();
+  return own === undefined ? undefined : `Bearer ${own}`;
 }
 
 /**

@@ -1,4 +1,6 @@
-import { createHostList, type HostList } from './hosts.ts';
+import { MlogError } from '../errors.ts';
+import { createHostList, isLoopback, type HostList } from './hosts.ts';
+import type { TokenSource } from './token-source.ts';
 
 /** Who may ask a service, as the settings say. */
 export interface AccessOptions {
@@ -6,15 +8,32 @@ export interface AccessOptions {
   readonly allowHost: readonly string[];
   /** The origins whose pages may send to the service and read from it. */
   readonly allowOrigin: readonly string[];
+  /** Undefined lets in everyone who reaches the service. */
+  readonly tokens?: TokenSource | undefined;
 }
 
 /** Who may ask a service. Both wires refuse by it, before they look at what is asked. */
 export interface Access {
   readonly hosts: HostList;
   readonly origins: ReadonlySet<string>;
+  readonly tokens: TokenSource | undefined;
 }
 
 /** Returns who may ask a service that listens on `host`. */
-export function createAccess(host: string, { allowHost, allowOrigin }: AccessOptions): Access {
-  return { hosts: createHostList(host, allowHost), origins: new Set(allowOrigin) };
+export function createAccess(
+  host: string,
+  { allowHost, allowOrigin, tokens }: AccessOptions,
+): Access {
+  return { hosts: createHostList(host, allowHost), origins: new Set(allowOrigin), tokens };
+}
+
+/** Throws `usage` if a service would listen to other machines and let everyone in. */
+export function checkExposure(
+  host: string,
+  { tokens, insecureNoAuth }: Pick<AccessOptions, 'tokens'> & { readonly insecureNoAuth: boolean },
+): void {
+  if (tokens || insecureNoAuth || isLoopback(host)) return;
+  throw new MlogError('usage', `--host ${host} lets other machines in, and there is no token.`, {
+    hint: 'Give it one with --token-file or MLOG_TOKEN, or let everyone in with --insecure-no-auth.',
+  });
 }

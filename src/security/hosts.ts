@@ -36,7 +36,7 @@ export function createHostList(host: string, more: readonly string[]): HostList 
           hint: 'Send one host name or IP address, with or without a port.',
         });
       }
-      if (isLoopback(normal) || allowed.has(normal)) {
+      if (isLoopbackName(normal) || allowed.has(normal)) {
         if (remembered.size < rememberedMaxCount) remembered.add(authority);
       } else if (localAddress === undefined || normal !== normalize(unmapped(localAddress))) {
         throw new MlogError('misdirected', `This service is not known as ${name}.`, {
@@ -56,11 +56,16 @@ export function parseHosts(given: string): readonly string[] | undefined {
   return hosts.every((one) => one !== undefined) ? hosts : undefined;
 }
 
+/** Says whether a host to listen on is reached from this machine alone. */
+export function isLoopback(host: string): boolean {
+  return isLoopbackName(normalize(host) ?? host);
+}
+
 /**
  * Says whether a host is this machine to whoever names it. Browsers never ask DNS for a name under
  * `localhost` (RFC 6761, section 6.3).
  */
-function isLoopback(host: string): boolean {
+function isLoopbackName(host: string): boolean {
   return (
     /^(?:.+\.)?localhost$/.test(host) || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
   );

@@ -5,6 +5,7 @@ import { openHttpLogging } from '../../src/http/client/logging.ts';
 import { startServer } from '../../src/http/server/server.ts';
 import { withBatch } from '../../src/journal/wrap/batch.ts';
 import type { Journal } from '../../src/journal/journal.ts';
+import { withGateway } from '../../src/journal/wrap/gateway.ts';
 import { withLimit } from '../../src/journal/wrap/limit.ts';
 import { withObserver } from '../../src/journal/wrap/observe.ts';
 import { withRetry } from '../../src/journal/wrap/retry.ts';
@@ -117,7 +118,7 @@ const limited = (journal: Journal) => withLimit(journal, settings);
 const retried = (journal: Journal) => withRetry(journal, retry);
 const told = (journal: Journal) => withObserver(journal, createDiagnostics(logger));
 const asInFacade = (journal: Journal) =>
-  withLimit(withRetry(withBatch(withTail(journal), settings), retry), settings);
+  withLimit(withRetry(withBatch(withTail(withGateway(journal)), settings), retry), settings);
 
 describeWhole('memory', openMemory);
 describeWhole('SQLite file', openSqlite);
@@ -135,7 +136,14 @@ describeWhole('over gRPC with a shared tail', wrapped(withTail, openOverGrpc));
 describeWhole('as the facade has it', wrapped(asInFacade, openOverHttp));
 describeWhole('as the facade has it over gRPC', wrapped(asInFacade, openOverGrpc));
 
-for (const [name, wrap] of Object.entries({ batched, limited, retried, told, withTail })) {
+for (const [name, wrap] of Object.entries({
+  batched,
+  limited,
+  retried,
+  told,
+  withGateway,
+  withTail,
+})) {
   describeWhole(`a class, ${name}`, wrapped(wrap, openByClass));
 }
 

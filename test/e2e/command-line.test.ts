@@ -245,7 +245,15 @@ describe('a start that cannot be', () => {
   test('says that a host is not of this machine', async () => {
     // An address of a block reserved for documentation (RFC 5737), and one that lacks its zone.
     for (const host of ['192.0.2.1', 'fe80::1']) {
-      const run = await sandbox.run(['serve', 'messages', '--port', '0', '--host', host]);
+      const run = await sandbox.run([
+        'serve',
+        'messages',
+        '--port',
+        '0',
+        '--host',
+        host,
+        '--insecure-no-auth',
+      ]);
       expect(run).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(oneLine) });
       expect(run.stderr).toContain(`${host} is not an address of this machine`);
     }

@@ -32,7 +32,10 @@ describe('a start', () => {
       const run = await sandbox.run([...args, '--url', 'http://127.0.0.1:1'], { env });
       expect(run).toMatchObject({ code: 3 });
     }
-    const busy = await sandbox.run(['serve', 'facade', '--host', '192.0.2.1'], { env });
+    const busy = await sandbox.run(
+      ['serve', 'facade', '--host', '192.0.2.1', '--insecure-no-auth'],
+      { env },
+    );
     expect(busy.stderr).toMatch(/^mlog: 192\.0\.2\.1 is not an address/);
   });
 

@@ -256,7 +256,15 @@ describe('a signal during the start', () => {
          setTimeout(rest.at(-1), ${lookupMs}, null, '127.0.0.1', 4);
        };`,
     );
-    const start = ['serve', 'logging', '--host', 'slow.example', '--port', '0'];
+    const start = [
+      'serve',
+      'logging',
+      '--host',
+      'slow.example',
+      '--port',
+      '0',
+      '--insecure-no-auth',
+    ];
     const service = await startChild(
       process.execPath,
       ['--require', preload, programPath, ...start, '--store', 'memory:', ...args],

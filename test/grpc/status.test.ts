@@ -106,7 +106,7 @@ describe('the status of another server', () => {
     [status.INVALID_ARGUMENT, 'invalid_argument', false],
     [status.FAILED_PRECONDITION, 'invalid_argument', false],
     [status.ALREADY_EXISTS, 'conflict', false],
-    [status.UNAUTHENTICATED, 'forbidden', false],
+    [status.UNAUTHENTICATED, 'unauthenticated', false],
     [status.UNIMPLEMENTED, 'unimplemented', false],
   ])('%i means %s', (code, expected, retryable) => {
     const metadata = new Metadata();

@@ -43,7 +43,7 @@ describe('a request that may change something', () => {
   it('compares the port that the scheme implies', () => {
     expect(check('http://mlog.example', undefined, 'mlog.example:80')).not.toThrow();
     expect(check('https://mlog.example', undefined, 'MLOG.example')).not.toThrow();
-    expect(check('https://mlog.example', undefined, 'mlog.example:80')).toThrow();
+    expect(check('https://mlog.example', undefined, 'mlog.example:80')).toThrow('another origin');
   });
 });
 

@@ -12,6 +12,7 @@ import { openInput, toInputError } from '../input.ts';
 import { inputMaxBytes } from './line-input.ts';
 import type { Outcome } from './answer.ts';
 import { flush, print, printJson, remark } from '../print.ts';
+import { reachOf } from '../reach.ts';
 
 /** The options of `mlog send` besides the settings. */
 export interface SendOptions {
@@ -64,7 +65,7 @@ async function readStdin(): Promise<string> {
 
 async function deliver(message: Message, settings: SettingsOf<'send'>): Promise<Sent> {
   const { attemptsMax, retryDelayMs, url } = settings;
-  const client = createLoneClient(url, settings);
+  const client = createLoneClient(url, reachOf(settings));
   let mayBeStored = false;
   try {
     return await retry(() => post(client, message), {

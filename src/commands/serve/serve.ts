@@ -1,7 +1,7 @@
 import manifest from '../../../package.json' with { type: 'json' };
 import { readSettings, type Flags } from '../../config.ts';
 import { limitToDescriptors } from '../../net/connection-limit.ts';
-import { MlogError } from '../../errors.ts';
+import { MlogError, toMlogError } from '../../errors.ts';
 import {
   closeInReverse,
   runUntilStopped,
@@ -10,6 +10,9 @@ import {
   type StartedService,
 } from '../../lifecycle.ts';
 import { createLogger, type Logger } from '../../observe/logger.ts';
+import { checkExposure } from '../../security/access.ts';
+import { openTokens, type TokenSource } from '../../security/token-source.ts';
+import { openOwnToken } from '../reach.ts';
 import { startFacade } from '../../roles/facade/start.ts';
 import { openUpstream, upstreamInProcess } from '../../roles/facade/upstream.ts';
 import { startLogging } from '../../roles/logging/start.ts';
@@ -23,6 +26,9 @@ interface Context {
   readonly flags: Flags;
   /** The limit of connections, lowered to what this process may open. */
   readonly connectionsMax: number;
+  readonly tokens: TokenSource | undefined;
+  /** The token for the services behind this one, if it is another. */
+  readonly upstreamTokens: TokenSource | undefined;
   readonly logger: Logger;
   readonly onFatal: (error: MlogError) => void;
   readonly stopping: AbortSignal;
@@ -39,6 +45,9 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
   // For each reader, a facade may need a connection to another service.
   const connectionsMax = limitToDescriptors(settings.connectionsMax, role === 'facade' ? 2 : 1);
   if (role === 'messages') checkStore(flags);
+  const tokens = openTokens(settings);
+  const upstreamTokens = openUpstreamTokens(role, flags);
+  checkExposure(settings.host, { ...settings, tokens });
   if (settings.stopOn === 'parent') stopWithParent();
   if (role === 'facade' && isWorkersPrimary(readSettings(role, flags).workers)) {
     return await serveWorkers(flags);
@@ -53,7 +62,15 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
 
   async function start(): Promise<Closeable> {
     const stopping = new AbortController();
-    const context = { flags, connectionsMax, logger, onFatal, stopping: stopping.signal };
+    const context = {
+      flags,
+      connectionsMax,
+      tokens,
+      upstreamTokens,
+      logger,
+      onFatal,
+      stopping: stopping.signal,
+    };
     const started = await starters[reader](context);
     if (connectionsMax < settings.connectionsMax) {
       const limit = `At most ${connectionsMax} connections`;
@@ -68,9 +85,21 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
       },
     };
   }
-  await runUntilStopped({ start, failed, shutdownTimeoutMs, logger });
+  const reloads = [tokens?.reload, upstreamTokens?.reload].filter((one) => one !== undefined);
+  const reloadAll = () => reloads.forEach((reload) => reloadTokens(reload, logger));
+  const onHangup = reloads.length > 0 ? reloadAll : undefined;
+  await runUntilStopped({ start, failed, shutdownTimeoutMs, logger, onHangup });
   // The channel of a worker to its primary would keep the process alive.
   process.disconnect?.();
+}
+
+function reloadTokens(reload: () => void, logger: Logger): void {
+  try {
+    reload();
+    logger.info('The tokens were read again');
+  } catch (error) {
+    logger.error(`${toMlogError(error).message} The tokens from before still hold.`);
+  }
 }
 
 function checkStore(flags: Flags): void {
@@ -80,26 +109,34 @@ function checkStore(flags: Flags): void {
   });
 }
 
+/** Opens the token for the services behind a role, if it has a file of its own. */
+function openUpstreamTokens(role: Role | undefined, flags: Flags): TokenSource | undefined {
+  if (role !== 'facade' && role !== 'messages') return undefined;
+  return openOwnToken({ tokenFile: readSettings(role, flags).upstreamTokenFile, token: undefined });
+}
+
 const starters: Readonly<Record<Role | 'all', (context: Context) => Promise<StartedService>>> = {
-  async facade({ flags, connectionsMax, logger, stopping }) {
-    const settings = { ...readSettings('facade', flags), connectionsMax };
-    return await startFacade(settings, await openUpstream(settings, logger, stopping), logger);
+  async facade({ flags, connectionsMax, tokens, upstreamTokens, logger, stopping }) {
+    const settings = { ...readSettings('facade', flags), connectionsMax, tokens };
+    const below = { ...settings, token: (upstreamTokens ?? tokens)?.own };
+    return await startFacade(settings, await openUpstream(below, logger, stopping), logger);
   },
-  async logging({ flags, connectionsMax, logger, onFatal }) {
-    const settings = { ...readSettings('logging', flags), connectionsMax };
+  async logging({ flags, connectionsMax, tokens, logger, onFatal }) {
+    const settings = { ...readSettings('logging', flags), connectionsMax, tokens };
     return await startLogging(settings, logger, onFatal);
   },
-  async messages({ flags, connectionsMax, logger, onFatal }) {
-    const settings = { ...readSettings('messages', flags), connectionsMax };
+  async messages({ flags, connectionsMax, tokens, upstreamTokens, logger, onFatal }) {
+    const settings = { ...readSettings('messages', flags), connectionsMax, tokens };
     const { follow } = settings;
-    const replica = follow && (await openReplica({ ...settings, follow }, logger, onFatal));
+    const token = (upstreamTokens ?? tokens)?.own;
+    const replica = follow && (await openReplica({ ...settings, follow, token }, logger, onFatal));
     return await startMessages(settings, logger, replica);
   },
   all: startAll,
 };
 
-async function startAll({ flags, connectionsMax, logger, onFatal }: Context) {
-  const settings = { ...readSettings('all', flags), connectionsMax };
+async function startAll({ flags, connectionsMax, tokens, logger, onFatal }: Context) {
+  const settings = { ...readSettings('all', flags), connectionsMax, tokens };
   const started: StartedService[] = [];
   try {
     const messages = await startMessages({ ...settings, port: settings.messagesPort }, logger);

@@ -24,7 +24,9 @@ export function workerProcessId(): number | undefined {
  * batches and its own connections to the logging service. A worker that dies is replaced.
  */
 export async function serveWorkers(flags: Flags): Promise<void> {
-  const { workers, logLevel, shutdownTimeoutMs } = readSettings('facade', flags);
+  const { workers, logLevel, shutdownTimeoutMs, ...settings } = readSettings('facade', flags);
+  const hasTokens =
+    (settings.tokenFile ?? settings.token ?? settings.upstreamTokenFile) !== undefined;
   const logger = createLogger({ level: logLevel });
   const running = new Set<Worker>();
   let stopping = false;
@@ -71,5 +73,8 @@ export async function serveWorkers(flags: Flags): Promise<void> {
     failed,
     shutdownTimeoutMs,
     logger,
+    onHangup: hasTokens
+      ? () => running.forEach(({ process }) => process.kill('SIGHUP'))
+      : undefined,
   });
 }

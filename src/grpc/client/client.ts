@@ -2,12 +2,13 @@ import {
   Client,
   connectivityState,
   credentials,
+  Metadata,
   type ClientDuplexStream,
   type StatusObject,
 } from '@grpc/grpc-js';
 import type { Address } from '../../address.ts';
 import { noReplyError, unexpectedReplyError } from '../../journal/remote/remote-errors.ts';
-import type { Reach } from '../../net/reach.ts';
+import { authorizationOf, type Reach } from '../../net/reach.ts';
 import { statusError } from '../status.ts';
 
 /** The connections to one service. Every failure is an `MlogError`. */
@@ -51,8 +52,9 @@ const options = {
  */
 export function openGrpcClient(
   { host, port, text: url }: Address<'grpc'>,
-  { timeoutMs }: Reach,
+  reach: Reach,
 ): GrpcClient {
+  const { timeoutMs } = reach;
   const open = () => new Client(`${host}:${port}`, credentials.createInsecure(), options);
   const client = open();
   const reader = open();
@@ -67,6 +69,7 @@ export function openGrpcClient(
           asBytes,
           asBytes,
           request,
+          metadataOf(reach),
           (error, reply) => {
             clearTimeout(timer);
             if (error) reject(statusError(error, url));
@@ -82,7 +85,13 @@ export function openGrpcClient(
       }),
     async *read(path, request, signal) {
       if (signal?.aborted) return;
-      const call = reader.makeServerStreamRequest<Buffer, Buffer>(path, asBytes, asBytes, request);
+      const call = reader.makeServerStreamRequest<Buffer, Buffer>(
+        path,
+        asBytes,
+        asBytes,
+        request,
+        metadataOf(reach),
+      );
       // The loop below throws what ends the stream. The end that we cause is no error.
       call.on('error', () => {});
       const cancel = () => call.cancel();
@@ -96,7 +105,8 @@ export function openGrpcClient(
         cancel();
       }
     },
-    open: (path) => client.makeBidiStreamRequest<Buffer, Buffer>(path, asBytes, asBytes),
+    open: (path) =>
+      client.makeBidiStreamRequest<Buffer, Buffer>(path, asBytes, asBytes, metadataOf(reach)),
     onDisconnect(callback) {
       client.getChannel().watchConnectivityState(connectivityState.READY, Infinity, callback);
     },
@@ -105,6 +115,13 @@ export function openGrpcClient(
       reader.close();
     },
   };
+}
+
+function metadataOf(reach: Reach): Metadata {
+  const metadata = new Metadata();
+  const authorization = authorizationOf(reach);
+  if (authorization !== undefined) metadata.set('authorization', authorization);
+  return metadata;
 }
 
 function asBytes(bytes: Buffer): Buffer {

@@ -8,6 +8,7 @@ import { MlogError, toMlogError } from '../../errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Access } from '../../security/access.ts';
 import { checkOrigin } from '../../security/origins.ts';
+import { checkToken, type TokenRole } from '../../security/tokens.ts';
 import { lingerMs, OpenCall, type BaseCall, type CallLimits } from './open-call.ts';
 import { ReceiveLimit, type ReceiveLimits } from './receive-limit.ts';
 
@@ -84,7 +85,8 @@ export function createOpenCalls(
         send(status);
       };
       open.add(openCall);
-      const refusal = refusalOf(base, access);
+      const needs = textPaths.has(path) ? 'write' : isProbe(path) ? undefined : 'read';
+      const refusal = refusalOf(base, access, needs);
       if (refusal) openCall.refuse(refusal);
       else if (open.size > limits.connectionsMax)
         openCall.refuseExcess(callsError(limits.connectionsMax));
@@ -119,16 +121,23 @@ const pathMaxLength = 200;
  */
 function refusalOf(
   { host, metadata, connectionInfo }: BaseCall,
-  { hosts, origins }: Access,
+  { hosts, origins, tokens }: Access,
+  needs: TokenRole | undefined,
 ): MlogError | undefined {
   const told = (name: string) => metadata.get(name)[0]?.toString();
   try {
     hosts.check(host ?? '', connectionInfo.localAddress);
     checkOrigin({ host, origin: told('origin'), site: told('sec-fetch-site') }, origins);
+    if (tokens && needs) checkToken(told('authorization'), tokens.tokens(), needs);
     return undefined;
   } catch (error) {
     return toMlogError(error);
   }
+}
+
+/** Says whether a method only tells whether the service is well, which needs no token. */
+function isProbe(path: string): boolean {
+  return path.startsWith('/grpc.health.v1.Health/');
 }
 
 /** A call as a handler sees it. The messages of a stream arrive one by one, as they are taken. */

@@ -5,6 +5,7 @@ import { asUnsent, MlogError } from '../../errors.ts';
 import { noReplyError } from '../../journal/remote/remote-errors.ts';
 import type { TextStream } from '../../journal/texts.ts';
 import type { Reach } from '../../net/reach.ts';
+import { withAuthorization } from './authorization.ts';
 import { replyMaxBytes, toClientError, tooLongError } from './transport-error.ts';
 
 /** One request. */
@@ -54,7 +55,8 @@ export interface HttpClient {
 /**
  * Opens a client of the service at an address. It connects on first use and follows no redirects.
  */
-export function openHttpClient(address: HttpAddress, { timeoutMs }: Reach): HttpClient {
+export function openHttpClient(address: HttpAddress, reach: Reach): HttpClient {
+  const { timeoutMs } = reach;
   const { text: url, path: base } = address;
   const origin = originOf(address);
   const pool = new Pool(origin, {
@@ -73,16 +75,17 @@ export function openHttpClient(address: HttpAddress, { timeoutMs }: Reach): Http
     exchange: ({ method, path, headers, body }) =>
       new Promise((resolve, reject) => {
         const exchange = new Exchange(askedUrl(path), url, timeoutMs, resolve, reject);
-        const sent = { method, path: base + path, headers: headers ?? {}, body: body ?? null };
+        const all = withAuthorization(headers, reach);
+        const sent = { method, path: base + path, headers: all, body: body ?? null };
         pool.dispatch(sent, exchange);
       }),
-    async stream({ method, path, headers = {}, body, silenceMaxMs = timeoutMs }) {
+    async stream({ method, path, headers, body, silenceMaxMs = timeoutMs }) {
       try {
         closing.signal.throwIfAborted();
         const reply = await request.call(pool, {
           method,
           path: base + path,
-          headers,
+          headers: withAuthorization(headers, reach),
           ...(body !== undefined && { body }),
           bodyTimeout: silenceMaxMs,
           signal: closing.signal,

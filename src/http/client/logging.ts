@@ -40,6 +40,8 @@ function createHttpJournal(client: HttpClient): Journal {
     }
     if (role) return dialects.mlog;
     const list = await client.exchange({ method: 'HEAD', path: '/logging' });
+    // The reference asks for no token, and knows no other host.
+    if ([401, 403, 421].includes(list.status)) throw statusError(list);
     if (list.status === 404) {
       throw notLoggingError(`The service at ${list.url} answered 404.`);
     }

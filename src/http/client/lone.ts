@@ -3,6 +3,7 @@ import type { HttpAddress } from '../../address.ts';
 import { noReplyError } from '../../journal/remote/remote-errors.ts';
 import { replyMaxBytes, toClientError, tooLongError } from './transport-error.ts';
 import type { Reach } from '../../net/reach.ts';
+import { withAuthorization } from './authorization.ts';
 import type { HttpClient, HttpReply } from './client.ts';
 
 /** What a process needs that sends one message. */
@@ -12,17 +13,15 @@ export type LoneClient = Pick<HttpClient, 'url' | 'exchange'>;
  * Returns a client for one or two exchanges, each on a connection of its own, made with Node's
  * client: undici takes longer to load than all of `node -e 0`. It fails like an `HttpClient`.
  */
-export function createLoneClient(
-  { scheme, text: url }: HttpAddress,
-  { timeoutMs }: Reach,
-): LoneClient {
+export function createLoneClient({ scheme, text: url }: HttpAddress, reach: Reach): LoneClient {
   return {
     url,
-    async exchange({ method, path, headers = {}, body }) {
+    async exchange({ method, path, headers: own, body }) {
       const { request } =
         scheme === 'https' ? await import('node:https') : await import('node:http');
+      const headers = withAuthorization(own, reach);
       const sent = request(url + path, { method, headers, agent: false });
-      const late = setTimeout(() => sent.destroy(noReplyError(url)), timeoutMs);
+      const late = setTimeout(() => sent.destroy(noReplyError(url)), reach.timeoutMs);
       try {
         const reply = readReply(sent, url + path);
         sent.end(body);

@@ -62,6 +62,8 @@ export function isRedirect({ status }: Pick<HttpReply, 'status'>): boolean {
 
 function codeOfStatus(status: number): Code {
   switch (status) {
+    case 401:
+      return 'unauthenticated';
     case 403:
       return 'forbidden';
     case 404:

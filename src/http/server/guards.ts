@@ -3,6 +3,8 @@ import { MlogError } from '../../errors.ts';
 import type { Access } from '../../security/access.ts';
 import type { HostList } from '../../security/hosts.ts';
 import { checkOrigin } from '../../security/origins.ts';
+import type { TokenSource } from '../../security/token-source.ts';
+import { checkToken } from '../../security/tokens.ts';
 
 const headersMaxCount = 100;
 
@@ -74,6 +76,26 @@ function allowedOrigin(origins: ReadonlySet<string>): Guard {
     const { host, origin, 'sec-fetch-site': site } = headers;
     checkOrigin({ host, origin, site: site?.toString() }, origins);
   };
+}
+
+/**
+ * Throws `unauthenticated` or `forbidden` if a service with tokens does not know that of a request,
+ * or if the token allows less. Returns false for a probe, which is then answered by its status
+ * alone.
+ */
+export function mayAsk(
+  { method = '', headers }: IncomingMessage,
+  tokens: TokenSource | undefined,
+  isProbe: boolean,
+): boolean {
+  if (!tokens) return true;
+  try {
+    checkToken(headers.authorization, tokens.tokens(), safeMethods.has(method) ? 'read' : 'write');
+    return true;
+  } catch (error) {
+    if (isProbe) return false;
+    throw error;
+  }
 }
 
 /**

@@ -8,8 +8,9 @@ import type { Logger } from '../../observe/logger.ts';
 import { watchConnections } from './connections.ts';
 import { refuseMalformed, toErrorReply } from './refusal.ts';
 import { createAccess, type AccessOptions } from '../../security/access.ts';
+import type { TokenSource } from '../../security/token-source.ts';
 import { createCors } from './cors.ts';
-import { createGuards } from './guards.ts';
+import { createGuards, mayAsk } from './guards.ts';
 import { BodyRequest } from './request.ts';
 import type { Reply } from './reply.ts';
 import { writeRefusal, writeReply } from './reply-writer.ts';
@@ -23,6 +24,8 @@ export interface Request {
   readonly search: string;
   /** Aborted when the server stops, which ends replies that have no end of their own. */
   readonly stopping: AbortSignal;
+  /** The request has no token, although the service has some: only probes are answered. */
+  readonly isAnonymous: boolean;
 }
 
 /** Answers a request, or throws an `MlogError`, which the server writes as a problem document. */
@@ -119,7 +122,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       for (const guard of guards) guard(request);
       const isExtra = connections.isExtra(request.socket);
       const reply =
-        cors?.preflight(request) ?? (await route(routes, request, stop.signal, isExtra));
+        cors?.preflight(request) ??
+        (await route(routes, request, { stopping: stop.signal, isExtra, tokens: access.tokens }));
       const writing = writeReply(response, reply, limits);
       if (writing) await writing;
       const { method, url } = request;
@@ -194,21 +198,28 @@ function stoppingError(): MlogError {
   });
 }
 
+/** What a request meets besides the routes. */
+interface Arrival {
+  readonly stopping: AbortSignal;
+  readonly isExtra: boolean;
+  readonly tokens: TokenSource | undefined;
+}
+
 function route(
   routes: ReadonlyMap<string, Route>,
   raw: BodyRequest,
-  stopping: AbortSignal,
-  isExtra: boolean,
+  { stopping, isExtra, tokens }: Arrival,
 ): Promise<Reply> | Reply {
   const target = originForm(raw.url ?? '/');
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const match = routes.get(path);
+  const isAnonymous = !mayAsk(raw, tokens, match?.isProbe ?? false);
   if (!match) throw new MlogError('not_found', `There is nothing at ${path}.`);
   if (isExtra && !match.isProbe) throw fullError;
   const method = raw.method === 'HEAD' ? 'GET' : raw.method;
   const handler = method === 'GET' || method === 'POST' ? match[method] : undefined;
-  const request = { raw, search: mark < 0 ? '' : target.slice(mark + 1), stopping };
+  const request = { raw, search: mark < 0 ? '' : target.slice(mark + 1), stopping, isAnonymous };
   if (handler) return handler(request);
   if (match.otherwise) return match.otherwise(request);
   const allow = allowedMethods(match);

@@ -4,10 +4,12 @@ import type { Journal } from '../../journal/journal.ts';
 import type { RemoteLogging } from '../../journal/remote/logging.ts';
 import { listTexts, oneText } from '../../journal/texts.ts';
 import { withBatch, type BatchOptions } from '../../journal/wrap/batch.ts';
+import { failAsGateway, withGateway } from '../../journal/wrap/gateway.ts';
 import { withLimit, type QueueLimits } from '../../journal/wrap/limit.ts';
 import { withRetry } from '../../journal/wrap/retry.ts';
 import { withTail } from '../../journal/wrap/tail.ts';
 import { closeInReverse, type Closeable } from '../../lifecycle.ts';
+import type { Reach } from '../../net/reach.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { createDiagnostics } from '../../ops/diagnostics.ts';
 import type { Check } from '../../ops/facts.ts';
@@ -35,6 +37,8 @@ export interface UpstreamOptions extends QueueLimits, Omit<BatchOptions, 'overdu
   readonly attemptsMax: number;
   readonly retryDelayMs: number;
   readonly attemptTimeoutMs: number;
+  /** Returns the token for the services behind this one. */
+  readonly token?: Reach['token'];
 }
 
 /** Opens the services of a facade that runs apart from them. They are connected to on first use. */
@@ -43,7 +47,7 @@ export async function openUpstream(
   logger: Logger,
   stopping: AbortSignal,
 ): Promise<Upstream> {
-  const reach = { timeoutMs: options.attemptTimeoutMs };
+  const reach = { timeoutMs: options.attemptTimeoutMs, token: options.token };
   const logging = await openLogging(options.logging, reach);
   const journal = withOwnAttempts(logging.journal, options, logger, stopping);
   const facts = { 'logging at': options.logging.text };
@@ -53,7 +57,7 @@ export async function openUpstream(
   const upstream = toUpstream(logging, journal, facts);
   return {
     ...upstream,
-    list: listOfServices(logging.list, messages.list),
+    list: listOfServices(upstream.list, () => messages.list().catch(failAsGateway)),
     checks: { ...upstream.checks, messages: messages.check },
     facts: { ...facts, 'messages at': options.messages.text },
     close: () => closeInReverse([messages, journal]),
@@ -67,7 +71,8 @@ function toUpstream(
 ): Upstream {
   const checks = { logging: check };
   const close = () => journal.close();
-  return { journal, list, tellsStatus, reportsConflicts: false, checks, facts, close };
+  const ownList = () => list().catch(failAsGateway);
+  return { journal, list: ownList, tellsStatus, reportsConflicts: false, checks, facts, close };
 }
 
 /**
@@ -106,7 +111,7 @@ function withOwnAttempts(
   stopping: AbortSignal,
 ): Journal {
   const observer = createDiagnostics(logger);
-  const batched = withBatch(withTail(remote, observer), { ...options, overdueMs });
+  const batched = withBatch(withTail(withGateway(remote), observer), { ...options, overdueMs });
   const { attemptsMax, retryDelayMs } = options;
   const retried = withRetry(batched, { attemptsMax, retryDelayMs, stopping, ...observer });
   return withLimit(retried, options);

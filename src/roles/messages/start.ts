@@ -3,6 +3,7 @@ import { MlogError } from '../../errors.ts';
 import { startServer, type ServerLimits } from '../../http/server/server.ts';
 import { withTail } from '../../journal/wrap/tail.ts';
 import { closeInReverse, type Closeable, type StartedService } from '../../lifecycle.ts';
+import type { Reach } from '../../net/reach.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { openLogging, openStore } from '../../open-journal.ts';
 import { createDiagnostics } from '../../ops/diagnostics.ts';
@@ -21,6 +22,8 @@ export interface ReplicaOptions {
   readonly follow: ServiceAddress;
   readonly store: StoreAddress;
   readonly attemptTimeoutMs: number;
+  /** Returns the token for the service that it follows. */
+  readonly token?: Reach['token'];
 }
 
 /**
@@ -61,12 +64,12 @@ export interface OpenReplica extends ReplicaSource, Closeable {
 
 /** Opens a store and follows a logging service into it. */
 export async function openReplica(
-  { follow, store, attemptTimeoutMs }: ReplicaOptions,
+  { follow, store, attemptTimeoutMs, token }: ReplicaOptions,
   logger: Logger,
   onFatal: (error: MlogError) => void,
 ): Promise<OpenReplica> {
   const kept = await openStore(store, { ...createDiagnostics(logger), onFatal });
-  const { journal: original } = await openLogging(follow, { timeoutMs: attemptTimeoutMs });
+  const { journal: original } = await openLogging(follow, { timeoutMs: attemptTimeoutMs, token });
   const replica = startReplica(original, kept, logger);
   return {
     replica,
