@@ -72,16 +72,45 @@ export function ownToken(tokens: Tokens): string | undefined {
   return (plain.find(({ role }) => role === 'write') ?? plain[0])?.text;
 }
 
+/** What the latest request of a connection sent, and what it was allowed. */
+interface Admitted {
+  readonly authorization: string | undefined;
+  readonly tokens: Tokens;
+  readonly role: TokenRole | undefined;
+}
+
+const admitted = new WeakMap<object, Admitted>();
+
+/**
+ * Returns what a request allows. The next one of a connection usually sends the same, and the time
+ * of that comparison tells a client only what it sent itself. A digest takes 3 of the 25 µs of a
+ * form.
+ */
+function roleOnConnection(
+  authorization: string | undefined,
+  tokens: Tokens,
+  connection: object,
+): TokenRole | undefined {
+  const before = admitted.get(connection);
+  if (before && before.tokens === tokens && before.authorization === authorization) {
+    return before.role;
+  }
+  const role = roleOf(authorization, tokens);
+  admitted.set(connection, { authorization, tokens, role });
+  return role;
+}
+
 /**
  * Throws `unauthenticated` if a request has none of the tokens, and `forbidden` if its token does
- * not allow what it `needs`.
+ * not allow what it `needs`. `connection` is what the request came over.
  */
 export function checkToken(
   authorization: string | undefined,
   tokens: Tokens,
   needs: TokenRole,
+  connection: object,
 ): void {
-  const allowed = roleOf(authorization, tokens);
+  const allowed = roleOnConnection(authorization, tokens, connection);
   if (allowed === undefined) {
     const what = authorization === undefined ? 'needs a token' : 'does not know this token';
     throw new MlogError('unauthenticated', `This service ${what}.`, {

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { checkToken, ownToken, parseTokens, roleOf } from '../../src/security/tokens.ts';
+import {
+  checkToken,
+  ownToken,
+  parseTokens,
+  roleOf,
+  type TokenRole,
+} from '../../src/security/tokens.ts';
 
 const digest = createHash('sha256').update('hidden').digest('hex');
 const tokens = parseTokens(
@@ -31,11 +37,20 @@ describe('a token', () => {
   });
 
   it('is not known where it is not sent, and forbidden where it only reads', () => {
-    expect(() => checkToken(undefined, tokens, 'read')).toThrow('needs a token');
-    expect(() => checkToken('Bearer no', tokens, 'read')).toThrow('does not know this token');
-    expect(() => checkToken('Bearer re.ad~er+/-_==', tokens, 'write')).toThrow('may read but not');
-    expect(() => checkToken('Bearer re.ad~er+/-_==', tokens, 'read')).not.toThrow();
-    expect(() => checkToken('Bearer s3cret', tokens, 'write')).not.toThrow();
+    const check =
+      (authorization: string | undefined, needs: TokenRole, known = tokens) =>
+      () =>
+        checkToken(authorization, known, needs, connection);
+    const connection = {};
+    expect(check(undefined, 'read')).toThrow('needs a token');
+    expect(check('Bearer no', 'read')).toThrow('does not know this token');
+    expect(check('Bearer re.ad~er+/-_==', 'write')).toThrow('may read but not');
+    expect(check('Bearer re.ad~er+/-_==', 'read')).not.toThrow();
+    expect(check('Bearer s3cret', 'write')).not.toThrow();
+    // The same again, on the same connection: it holds, until the tokens are others.
+    expect(check('Bearer s3cret', 'write')).not.toThrow();
+    expect(check('Bearer s3cre', 'write')).toThrow('does not know this token');
+    expect(check('Bearer s3cret', 'read', parseTokens('other', 'a'))).toThrow('does not know');
   });
 
   it('of a client is the first one that may write and is known in full', () => {

@@ -120,7 +120,7 @@ const pathMaxLength = 200;
  * method, as a POST may over HTTP.
  */
 function refusalOf(
-  { host, metadata, connectionInfo }: BaseCall,
+  { host, metadata, connectionInfo, stream }: BaseCall,
   { hosts, origins, tokens }: Access,
   needs: TokenRole | undefined,
 ): MlogError | undefined {
@@ -128,7 +128,9 @@ function refusalOf(
   try {
     hosts.check(host ?? '', connectionInfo.localAddress);
     checkOrigin({ host, origin: told('origin'), site: told('sec-fetch-site') }, origins);
-    if (tokens && needs) checkToken(told('authorization'), tokens.tokens(), needs);
+    if (tokens && needs) {
+      checkToken(told('authorization'), tokens.tokens(), needs, stream.session ?? stream);
+    }
     return undefined;
   } catch (error) {
     return toMlogError(error);

@@ -84,13 +84,14 @@ function allowedOrigin(origins: ReadonlySet<string>): Guard {
  * alone.
  */
 export function mayAsk(
-  { method = '', headers }: IncomingMessage,
+  { method = '', headers, socket }: IncomingMessage,
   tokens: TokenSource | undefined,
   isProbe: boolean,
 ): boolean {
   if (!tokens) return true;
   try {
-    checkToken(headers.authorization, tokens.tokens(), safeMethods.has(method) ? 'read' : 'write');
+    const needs = safeMethods.has(method) ? 'read' : 'write';
+    checkToken(headers.authorization, tokens.tokens(), needs, socket);
     return true;
   } catch (error) {
     if (isProbe) return false;

@@ -43,7 +43,7 @@ const everywhere = [
  * object.
  */
 export function headersOf({ type, headers }: Reply, length?: number): OutgoingHttpHeader[] {
-  const all: OutgoingHttpHeader[] = [...everywhere];
+  const all: OutgoingHttpHeader[] = everywhere.slice();
   if (type !== undefined) all.push('Content-Type', type);
   if (length !== undefined) all.push('Content-Length', length);
   for (const name in headers) all.push(name, headers[name]!);
