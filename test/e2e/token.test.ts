@@ -191,6 +191,24 @@ test('is read again on SIGHUP: an old one holds as long as the file says so', as
   expect(await statuses()).toEqual([401, 200]);
 });
 
+test('is read again by each worker', async () => {
+  const logging = await sandbox.serve('logging', '--token-file', file);
+  const below = ['--logging', logging.url, '--token-file', file, '--workers', '2'];
+  const facade = await sandbox.serve('facade', ...below);
+  const said = (text: string) => facade.lines().filter(({ msg }) => msg === text).length;
+  await facade.waitForLine(() => said('Ready') === 2, 10_000);
+  await writeFile(file, 'app write secret-of-app\nnext write next\n');
+  process.kill(facade.pid, 'SIGHUP');
+  await facade.waitForLine(() => said('The tokens were read again') === 2, 5_000);
+  for (let n = 0; n < 10; n += 1) expect((await post(facade.url, 'next')).status).toBe(200);
+});
+
+test('from MLOG_TOKEN cannot be read again, so SIGHUP stops the service', async () => {
+  sandbox.env['MLOG_TOKEN'] = 'secret-of-app';
+  const { kill } = await sandbox.serve('messages');
+  expect(await kill('SIGHUP')).toMatchObject({ code: 0 });
+});
+
 test('is refused at the start where it is bad, or where everyone would get in', async () => {
   const serve = ['serve', 'messages', '--port', '0'];
   await chmod(file, 0o644);

@@ -25,8 +25,7 @@ export function workerProcessId(): number | undefined {
  */
 export async function serveWorkers(flags: Flags): Promise<void> {
   const { workers, logLevel, shutdownTimeoutMs, ...settings } = readSettings('facade', flags);
-  const hasTokens =
-    (settings.tokenFile ?? settings.token ?? settings.upstreamTokenFile) !== undefined;
+  const hasTokenFile = (settings.tokenFile ?? settings.upstreamTokenFile) !== undefined;
   const logger = createLogger({ level: logLevel });
   const running = new Set<Worker>();
   let stopping = false;
@@ -73,7 +72,7 @@ export async function serveWorkers(flags: Flags): Promise<void> {
     failed,
     shutdownTimeoutMs,
     logger,
-    onHangup: hasTokens
+    onHangup: hasTokenFile
       ? () => running.forEach(({ process }) => process.kill('SIGHUP'))
       : undefined,
   });

@@ -48,7 +48,7 @@ export function createCors(origins: ReadonlySet<string>): Cors | undefined {
         return undefined;
       }
       return {
-        status: 204,
+        status: 200,
         headers: {
           'Access-Control-Allow-Methods': 'GET, HEAD, POST',
           'Access-Control-Allow-Headers': requestHeaders,

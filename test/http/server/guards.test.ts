@@ -174,7 +174,7 @@ describe('who may ask', () => {
   it('answers a preflight of an allowed origin alone', async () => {
     const question = ['Access-Control-Request-Method: POST', ours];
     const allowed = await ask('OPTIONS / HTTP/1.1', ...question, 'Origin: https://app.example');
-    expect(allowed).toMatch(/^HTTP\/1.1 204 /);
+    expect(allowed).toMatch(/^HTTP\/1.1 200 /);
     expect(allowed).toContain('\r\nAccess-Control-Allow-Origin: https://app.example\r\n');
     expect(allowed).toMatch(/\r\nAccess-Control-Allow-Headers: .*Idempotency-Key/);
     const other = await ask('OPTIONS / HTTP/1.1', ...question, 'Origin: http://evil.example');
