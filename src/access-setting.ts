@@ -2,37 +2,28 @@ import { parseHosts } from './security/hosts.ts';
 import { parseOrigins } from './security/origins.ts';
 import type { Reader, Setting } from './setting.ts';
 
+type Values = readonly string[];
+
 /** Names of this service, separated by commas. */
 export function hostNames<By extends Reader>(
   help: string,
   readers: readonly By[],
-): Setting<readonly string[], By> {
-  return {
-    default: [],
-    defaultText: 'none',
-    parse: parseHosts,
-    expected: 'host names without ports, separated by commas, such as mlog.example',
-    placeholder: '<names>',
-    help,
-    readers,
-  };
+): Setting<Values, By> {
+  const expected = 'host names without ports, separated by commas, such as mlog.example';
+  return { ...emptyByDefault, parse: parseHosts, expected, placeholder: '<names>', help, readers };
 }
 
 /** Origins of pages, separated by commas. */
 export function pageOrigins<By extends Reader>(
   help: string,
   readers: readonly By[],
-): Setting<readonly string[], By> {
-  return {
-    default: [],
-    defaultText: 'none',
-    parse: parseOrigins,
-    expected: 'origins separated by commas, such as https://app.example',
-    placeholder: '<origins>',
-    help,
-    readers,
-  };
+): Setting<Values, By> {
+  const expected = 'origins separated by commas, such as https://app.example';
+  const placeholder = '<origins>';
+  return { ...emptyByDefault, parse: parseOrigins, expected, placeholder, help, readers };
 }
+
+const emptyByDefault = { default: [] as Values, defaultText: 'none' };
 
 /** The path of a file. */
 export function filePath<By extends Reader>(

@@ -171,14 +171,17 @@ export function asOutage(error: MlogError): MlogError {
  * into a fault of the set-up.
  */
 export function asGatewayError(error: unknown): unknown {
-  if (!(error instanceof MlogError) || !refusals.has(error.code)) return error;
+  if (!(error instanceof MlogError) || !isCallerRefused(error)) return error;
   return remake(error, 'bad_gateway', { hint: gatewayHint, headers: {}, cause: error });
 }
 
-const refusals = new Set<Code>(['unauthenticated', 'forbidden', 'misdirected']);
+/** Says whether a service refused who asked, and not what was asked. */
+export function isCallerRefused({ code }: MlogError): boolean {
+  return code === 'unauthenticated' || code === 'forbidden' || code === 'misdirected';
+}
 
 const gatewayHint =
-  'Nothing of it was stored. The service behind this one must know its host (--allow-host) and its ' +
+  'This request stored nothing. The service behind this one must know its host (--allow-host) and its ' +
   'token (--upstream-token-file).';
 
 function remake(error: MlogError, code: Code, changes: ErrorOptions): MlogError {

@@ -28,7 +28,8 @@ export function createHostList(host: string, more: readonly string[]): HostList 
 
   return {
     check(authority, localAddress) {
-      if (remembered.has(authority)) return;
+      const asked = `${authority} ${localAddress}`;
+      if (remembered.has(asked)) return;
       const name = wellFormed.exec(authority)?.[1];
       const normal = name === undefined ? undefined : normalize(name);
       if (normal === undefined) {
@@ -36,13 +37,13 @@ export function createHostList(host: string, more: readonly string[]): HostList 
           hint: 'Send one host name or IP address, with or without a port.',
         });
       }
-      if (isLoopbackName(normal) || allowed.has(normal)) {
-        if (remembered.size < rememberedMaxCount) remembered.add(authority);
-      } else if (localAddress === undefined || normal !== normalize(unmapped(localAddress))) {
+      const isOwn = isLoopbackName(normal) || allowed.has(normal);
+      if (!isOwn && (!localAddress || normal !== normalize(unmapped(localAddress)))) {
         throw new MlogError('misdirected', `This service is not known as ${name}.`, {
           hint: `If it should be, start it with --allow-host ${name}.`,
         });
       }
+      if (remembered.size < rememberedMaxCount) remembered.add(asked);
     },
   };
 }

@@ -24,10 +24,15 @@ export function openTokens({ tokenFile, token }: TokenOptions): TokenSource | un
   if (given === undefined) return undefined;
   const readFile = () => parseTokens(readPrivate(given), given);
   let tokens = tokenFile === undefined ? parseTokens(given, 'MLOG_TOKEN') : readFile();
+  let own = ownToken(tokens);
+  function reload(): void {
+    tokens = readFile();
+    own = ownToken(tokens);
+  }
   return {
     tokens: () => tokens,
-    own: () => ownToken(tokens),
-    reload: tokenFile === undefined ? undefined : () => (tokens = readFile()),
+    own: () => own,
+    reload: tokenFile === undefined ? undefined : reload,
   };
 }
 

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Metadata, status, type Client } from '@grpc/grpc-js';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -132,6 +135,18 @@ test.each(['http', 'grpc'] as const)('facade and replica send theirs over %s', a
   for (const reply of [await post(wrong.url), await get(`${wrong.url}/?after=0`)]) {
     expect(reply.status).toBe(502);
     expect(reply.text).toContain('--upstream-token-file');
+  }
+});
+
+test('a facade tells that the logging service does not know its host', async () => {
+  const other = createServer((_, response) => response.writeHead(421).end());
+  await once(other.listen(0, '127.0.0.1'), 'listening');
+  sandbox.defer(() => other.close().closeAllConnections());
+  const at = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  const facade = await sandbox.serve('facade', '--logging', at);
+  for (const reply of [await post(facade.url), await get(`${facade.url}/?after=0`)]) {
+    expect(reply.status).toBe(502);
+    expect(reply.text).toContain('--allow-host');
   }
 });
 

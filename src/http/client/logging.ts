@@ -1,3 +1,4 @@
+import { isCallerRefused } from '../../errors.ts';
 import type { HttpAddress } from '../../address.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { createDetectedJournal } from '../../journal/remote/detected.ts';
@@ -40,8 +41,9 @@ function createHttpJournal(client: HttpClient): Journal {
     }
     if (role) return dialects.mlog;
     const list = await client.exchange({ method: 'HEAD', path: '/logging' });
-    // The reference asks for no token, and knows no other host.
-    if ([401, 403, 421].includes(list.status)) throw statusError(list);
+    // The reference refuses no caller.
+    const failure = statusError(list);
+    if (isCallerRefused(failure)) throw failure;
     if (list.status === 404) {
       throw notLoggingError(`The service at ${list.url} answered 404.`);
     }

@@ -74,6 +74,8 @@ function codeOfStatus(status: number): Code {
       return 'gone';
     case 413:
       return 'too_large';
+    case 421:
+      return 'misdirected';
     case 422:
       return 'conflict';
     case 429:
