@@ -6,16 +6,22 @@ import { homeFolder } from './home-folder.ts';
 export const storeSchemes = ['memory', 'file'] as const;
 
 /** The schemes over which a logging service is reached. */
-export const serviceSchemes = ['http', 'https', 'grpc'] as const;
+export const serviceSchemes = ['http', 'https', 'grpc', 'grpcs'] as const;
 
 /** The schemes of HTTP, which is the only wire of a facade and of a messages service. */
 export const httpSchemes = ['http', 'https'] as const;
+
+/** The schemes of gRPC. */
+export const grpcSchemes = ['grpc', 'grpcs'] as const;
 
 /** What keeps the messages of an address. */
 export type StoreScheme = (typeof storeSchemes)[number];
 
 /** How the service at an address is reached. */
 export type ServiceScheme = (typeof serviceSchemes)[number];
+
+/** How a service is reached over gRPC. */
+export type GrpcScheme = (typeof grpcSchemes)[number];
 
 /** How a service is reached over HTTP. */
 export type HttpScheme = (typeof httpSchemes)[number];
@@ -44,6 +50,9 @@ export type ServiceAddress = Address<ServiceScheme>;
 /** The address of a service over HTTP. */
 export type HttpAddress = Address<HttpScheme>;
 
+/** The address of a service over gRPC. */
+export type GrpcAddress = Address<GrpcScheme>;
+
 type Parts = Omit<Address, 'scheme'>;
 
 const parsers: Record<Scheme, (given: string, endpoint: string) => Parts | undefined> = {
@@ -52,6 +61,7 @@ const parsers: Record<Scheme, (given: string, endpoint: string) => Parts | undef
   http: parseHttp,
   https: parseHttp,
   grpc: parseGrpc,
+  grpcs: parseGrpc,
 };
 
 /**
@@ -115,9 +125,9 @@ function parseHttp(given: string, endpoint: string): Parts | undefined {
   return { host: url.hostname, port, path, text: url.origin + path };
 }
 
-/** Parses `grpc://HOST:PORT`, with nothing after it. */
+/** Parses `grpc://HOST:PORT` or `grpcs://HOST:PORT`, with nothing after it. */
 function parseGrpc(given: string): Parts | undefined {
-  const wellFormed = /^grpc:\/\/((?:[\w.-]+|\[[\da-f:.]+\])):(0*[1-9]\d*)$/i;
+  const wellFormed = /^grpcs?:\/\/((?:[\w.-]+|\[[\da-f:.]+\])):(0*[1-9]\d*)$/i;
   const [, host, port] = wellFormed.exec(given) ?? [];
   if (host === undefined || !URL.canParse(given)) return undefined;
   return { host, port: Number(port), path: '', text: given };

@@ -33,6 +33,7 @@ const meanings = {
   data_loss: { http: 500, grpc: 'DATA_LOSS', exit: 1, retryable: false },
   failed_precondition: { http: 500, grpc: 'FAILED_PRECONDITION', exit: 1, retryable: false },
   unimplemented: { http: 501, grpc: 'UNIMPLEMENTED', exit: 1, retryable: false },
+  untrusted: { http: 502, grpc: 'UNAVAILABLE', exit: 3, retryable: false },
   bad_gateway: { http: 502, grpc: 'UNAVAILABLE', exit: 3, retryable: false },
   closed: { http: 503, grpc: 'UNAVAILABLE', exit: 3, retryable: false },
   overloaded: { http: 503, grpc: 'UNAVAILABLE', exit: 3, retryable: true },
@@ -182,7 +183,7 @@ export function isCallerRefused({ code }: MlogError): boolean {
 
 const gatewayHint =
   'This request stored nothing. The service behind this one must know its host (--allow-host) and its ' +
-  'token (--upstream-token-file).';
+  'token (--upstream-token-file), and trust its certificate (--upstream-tls-cert).';
 
 function remake(error: MlogError, code: Code, changes: ErrorOptions): MlogError {
   const { message, hint, details, headers, isUnsent, isUnexpected, cause } = error;

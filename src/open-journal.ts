@@ -1,4 +1,4 @@
-import type { Address, ServiceScheme, StoreScheme } from './address.ts';
+import type { Address, GrpcAddress, ServiceScheme, StoreScheme } from './address.ts';
 import { MlogError } from './errors.ts';
 import { openHttpLogging } from './http/client/logging.ts';
 import type { Store, StoreOptions } from './journal/store.ts';
@@ -23,9 +23,13 @@ const services: {
 } = {
   http: async (address, reach) => openHttpLogging(address, reach),
   https: async (address, reach) => openHttpLogging(address, reach),
-  grpc: async (address, reach) =>
-    (await import('./grpc/client/logging.ts')).openGrpcLogging(address, reach),
+  grpc: openGrpc,
+  grpcs: openGrpc,
 };
+
+async function openGrpc(address: GrpcAddress, reach: Reach): Promise<RemoteLogging> {
+  return (await import('./grpc/client/logging.ts')).openGrpcLogging(address, reach);
+}
 
 /** Opens the store at an address. Throws `failed_precondition` if it cannot be used. */
 export function openStore<S extends StoreScheme>(

@@ -22,6 +22,8 @@ import {
 const servers = [...roles, 'all'] as const;
 const keepers = ['logging', 'all'] as const;
 const clients = ['send', 'client'] as const;
+/** The roles that are clients of other services. */
+const relaying = ['facade', 'messages'] as const;
 
 /**
  * Every setting of mlog, once. By rule, `batchMaxCount` here is the flag `--batch-max-count`, the
@@ -52,13 +54,31 @@ export const settings = {
   ]),
   token: secret('The token itself, if there is no file', [...servers, ...clients]),
   upstreamTokenFile: {
-    ...filePath('File with the token for the services behind this one', ['facade', 'messages']),
+    ...filePath('File with the token for the services behind this one', relaying),
     defaultText: 'the token of this service',
+  },
+  tlsCert: filePath('File with the certificate of this service, or of a client, in PEM', [
+    ...servers,
+    ...clients,
+  ]),
+  tlsKey: filePath('File with the private key of that certificate', [...servers, ...clients]),
+  tlsClientCa: filePath('File with the issuers of the certificates that clients need', servers),
+  upstreamTlsCert: {
+    ...filePath('File with the certificate for the services behind this one', relaying),
+    defaultText: 'that of this service',
+  },
+  upstreamTlsKey: {
+    ...filePath('File with the private key of that certificate', relaying),
+    defaultText: 'that of this service',
+  },
+  ca: {
+    ...filePath('File with the issuers of certificates to trust', [...relaying, ...clients]),
+    defaultText: 'the public ones',
   },
   insecureNoAuth: toggle('Let other machines in without a token', servers),
   logging: serviceAddress(
     'http://localhost:8881',
-    'Address of the logging service, http:// or grpc://',
+    'Address of the logging service, http:// or grpc://, with an s for TLS',
     ['facade'],
   ),
   messages: address(

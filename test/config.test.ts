@@ -81,11 +81,22 @@ describe('the settings', () => {
 
   it('are known only where they do something', () => {
     const inClients = settingsOf('client');
-    expect(inClients).toStrictEqual(['url', 'tokenFile', 'token', 'timeoutMs']);
+    expect(inClients).toStrictEqual([
+      'url',
+      'tokenFile',
+      'token',
+      'tlsCert',
+      'tlsKey',
+      'ca',
+      'timeoutMs',
+    ]);
     expect(settingsOf('send')).toStrictEqual([
       'url',
       'tokenFile',
       'token',
+      'tlsCert',
+      'tlsKey',
+      'ca',
       'attemptsMax',
       'retryDelayMs',
       'timeoutMs',
@@ -238,7 +249,7 @@ describe('the settings', () => {
     'grpc://localhost:50051?x',
     'grpc:localhost:50051',
     'grpc://[::1:50051',
-    'grpcs://localhost:50051',
+    'grpcx://localhost:50051',
   ])('refuse %j and say what is right', (logging) => {
     expect(() => readSettings('facade', { logging }, {})).toThrow(
       `--logging is ${JSON.stringify(logging)}. It must be one address such as ` +

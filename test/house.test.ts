@@ -24,8 +24,8 @@ const storeys = [
   ['settings'],
   ['access-setting'],
   ['given-text', 'setting', 'observe'],
-  ['address', 'message', 'net', 'quantity', 'security'],
-  ['home-folder'],
+  ['address', 'message', 'net', 'quantity'],
+  ['home-folder', 'security'],
   ['errors'],
 ];
 

@@ -2,16 +2,15 @@ import { setFlagsFromString } from 'node:v8';
 import type { HttpAddress } from '../address.ts';
 import type { MlogError } from '../errors.ts';
 import { openHttpClient, type HttpClient } from '../http/client/client.ts';
-import type { TokenOptions } from '../security/token-source.ts';
 import { remark } from './print.ts';
-import { reachOf } from './reach.ts';
+import { reachOf, type CredentialOptions } from './reach.ts';
 
 // The HTTP parser of undici is WebAssembly. Optimizing it takes a thread 70 ms, for which a
 // finished process waits, although a command parses a single reply.
 setFlagsFromString('--liftoff-only');
 
 /** Where the facade is, and what to send to it besides the request. */
-export interface ClientOptions extends TokenOptions {
+export interface ClientOptions extends CredentialOptions {
   readonly url: HttpAddress;
   readonly timeoutMs: number;
 }

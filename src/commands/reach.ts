@@ -1,10 +1,24 @@
 import { MlogError } from '../errors.ts';
 import type { Reach } from '../net/reach.ts';
+import { openCertificates } from '../security/certificates.ts';
 import { openTokens, type TokenOptions, type TokenSource } from '../security/token-source.ts';
 
-/** Returns how a command reaches the facade, with the token that the settings name. */
-export function reachOf(settings: TokenOptions & { readonly timeoutMs: number }): Reach {
-  return { timeoutMs: settings.timeoutMs, token: openOwnToken(settings)?.own };
+/** The token and the certificates of a command. */
+export interface CredentialOptions extends TokenOptions {
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly ca: string | undefined;
+}
+
+/** Returns how a command reaches the facade, with the token and certificates of its settings. */
+export function reachOf(settings: CredentialOptions & { readonly timeoutMs: number }): Reach {
+  const { timeoutMs, tlsCert: cert, tlsKey: key, ca } = settings;
+  const flags = { cert: '--tls-cert', key: '--tls-key', ca: '--ca' };
+  return {
+    timeoutMs,
+    token: openOwnToken(settings)?.own,
+    certificates: openCertificates({ cert, key, ca }, flags)?.current,
+  };
 }
 
 /**

@@ -3,7 +3,9 @@ import { MlogError, parseCode, toMlogError, type Code } from '../errors.ts';
 import {
   notListeningError,
   noReplyError,
+  notTlsError,
   unknownHostError,
+  untrustedError,
 } from '../journal/remote/remote-errors.ts';
 
 /** The trailers that tell more than a status can. */
@@ -50,7 +52,8 @@ function toOwnError({ code, details }: StatusObject, url: string): MlogError | u
   if (code !== statuses.UNAVAILABLE) return undefined;
   if (/\bECONNREFUSED\b/.test(details)) return notListeningError(url);
   if (details.startsWith('Name resolution failed')) return unknownHostError(url);
-  return undefined;
+  if (/\b(?:EPROTO|ERR_SSL_WRONG_VERSION_NUMBER)\b/.test(details)) return notTlsError(url);
+  return untrustedError(details, url);
 }
 
 /** Drops what grpc-js notes for its developers, and ends with a full stop. */

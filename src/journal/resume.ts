@@ -16,6 +16,8 @@ export interface ResumeOptions {
   readonly pauseMs: number;
   /** How many attempts in a row may fail without a page; unlimited if unset. */
   readonly attemptsMax?: number;
+  /** Says whether another attempt may succeed after an error. By default, its code tells. */
+  readonly isPassing?: (error: MlogError) => boolean;
   /** Aborting it ends the pages. */
   readonly signal?: AbortSignal;
   /** Hears why the read was interrupted, once until it resumes. */
@@ -32,6 +34,7 @@ export interface ResumeOptions {
  */
 export async function* resumed(place: Place, options: ResumeOptions): AsyncGenerator<Page> {
   const { journal, open, pauseMs, attemptsMax = Infinity, signal, onOutage, onReturn } = options;
+  const { isPassing = ({ retryable }: MlogError) => retryable } = options;
   let known = options.head;
   let isOut = false;
   for (let failures = 0; !signal?.aborted;) {
@@ -53,7 +56,7 @@ export async function* resumed(place: Place, options: ResumeOptions): AsyncGener
     } catch (thrown) {
       const error = toMlogError(thrown);
       failures += 1;
-      if (!error.retryable || failures >= attemptsMax) throw error;
+      if (!isPassing(error) || failures >= attemptsMax) throw error;
       if (!isOut && !signal?.aborted) onOutage?.(error);
       isOut = true;
     }

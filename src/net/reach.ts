@@ -1,3 +1,5 @@
+import type { Certificates } from '../security/certificates.ts';
+
 /** How a client reaches a service. Every client that connects out takes one, over either wire. */
 export interface Reach {
   /**
@@ -6,6 +8,11 @@ export interface Reach {
   readonly timeoutMs: number;
   /** Returns the token to send, if there is one. */
   readonly token?: (() => string | undefined) | undefined;
+  /**
+   * Returns the certificates for TLS, which is the same object until they change. Without them, a
+   * service needs a certificate of a public issuer.
+   */
+  readonly certificates?: (() => Certificates) | undefined;
 }
 
 /** Returns the value of `Authorization` that a service with tokens asks for. */

@@ -1,5 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
-import { MlogError } from '../errors.ts';
+import { readPrivateFile } from './files.ts';
 import { ownToken, parseTokens, type Tokens } from './tokens.ts';
 
 /** Where the tokens are, as the settings say. */
@@ -22,7 +21,7 @@ export interface TokenSource {
 export function openTokens({ tokenFile, token }: TokenOptions): TokenSource | undefined {
   const given = tokenFile ?? token;
   if (given === undefined) return undefined;
-  const readFile = () => parseTokens(readPrivate(given), given);
+  const readFile = () => parseTokens(readPrivateFile(given, 'token', othersMode), given);
   let tokens = tokenFile === undefined ? parseTokens(given, 'MLOG_TOKEN') : readFile();
   let own = ownToken(tokens);
   function reload(): void {
@@ -36,21 +35,5 @@ export function openTokens({ tokenFile, token }: TokenOptions): TokenSource | un
   };
 }
 
-/** Windows has no permission bits. */
-const hasPermissions = process.platform !== 'win32';
-
-/** Reads a file that nobody but its owner may read. */
-function readPrivate(path: string): string {
-  try {
-    const isOpen = hasPermissions && (statSync(path).mode & 0o077) !== 0;
-    if (!isOpen) return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new MlogError('usage', `The token file ${path} cannot be read.`, {
-      hint: error instanceof Error ? `${error.message}.` : undefined,
-      cause: error,
-    });
-  }
-  throw new MlogError('usage', `Others may read the token file ${path}.`, {
-    hint: `Keep it to yourself: chmod 600 ${path}.`,
-  });
-}
+/** Nobody but its owner may read a file of tokens. */
+const othersMode = 0o077;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
+import * as https from 'node:https';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -14,15 +15,18 @@ export type RequestOptions = {
   method?: string;
   headers?: http.OutgoingHttpHeaders;
   body?: string | Uint8Array;
+  /** What to trust and to show over TLS, in PEM. */
+  tls?: { ca?: string; cert?: string; key?: string };
 };
 
 /** Sends one request on a connection of its own and returns the reply, whatever its status. */
 export const request = async (
   url: string | URL,
-  { method = 'GET', headers = {}, body }: RequestOptions = {},
+  { method = 'GET', headers = {}, body, tls }: RequestOptions = {},
 ): Promise<Reply> => {
   const signal = AbortSignal.timeout(requestTimeoutMs);
-  const sent = http.request(url, { method, headers, agent: false, signal });
+  const client = tls ? https : http;
+  const sent = client.request(url, { method, headers, agent: false, signal, ...tls });
   const received = new Promise<http.IncomingMessage>((resolve, reject) => {
     // The listener stays, because a server may reply and close while the body is being sent.
     sent.on('response', resolve).on('error', reject);

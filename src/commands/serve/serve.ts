@@ -1,7 +1,7 @@
 import manifest from '../../../package.json' with { type: 'json' };
 import { readSettings, type Flags } from '../../config.ts';
 import { limitToDescriptors } from '../../net/connection-limit.ts';
-import { MlogError, toMlogError } from '../../errors.ts';
+import { MlogError } from '../../errors.ts';
 import {
   closeInReverse,
   runUntilStopped,
@@ -11,14 +11,13 @@ import {
 } from '../../lifecycle.ts';
 import { createLogger, type Logger } from '../../observe/logger.ts';
 import { checkExposure } from '../../security/access.ts';
-import { openTokens, type TokenSource } from '../../security/token-source.ts';
-import { openOwnToken } from '../reach.ts';
 import { startFacade } from '../../roles/facade/start.ts';
 import { openUpstream, upstreamInProcess } from '../../roles/facade/upstream.ts';
 import { startLogging } from '../../roles/logging/start.ts';
 import { notImplementedText } from '../../roles/messages/service.ts';
 import { openReplica, startMessages } from '../../roles/messages/start.ts';
 import type { Role } from '../../setting.ts';
+import { openCredentials, type Credentials } from './credentials.ts';
 import { isWorkersPrimary, serveWorkers, workerProcessId } from './workers.ts';
 
 /** What a role gets besides its settings. */
@@ -26,9 +25,7 @@ interface Context {
   readonly flags: Flags;
   /** The limit of connections, lowered to what this process may open. */
   readonly connectionsMax: number;
-  readonly tokens: TokenSource | undefined;
-  /** The token for the services behind this one, if it is another. */
-  readonly upstreamTokens: TokenSource | undefined;
+  readonly credentials: Credentials;
   readonly logger: Logger;
   readonly onFatal: (error: MlogError) => void;
   readonly stopping: AbortSignal;
@@ -45,12 +42,11 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
   // For each reader, a facade may need a connection to another service.
   const connectionsMax = limitToDescriptors(settings.connectionsMax, role === 'facade' ? 2 : 1);
   if (role === 'messages') checkStore(flags);
-  const tokens = openTokens(settings);
-  const upstreamTokens = openUpstreamTokens(role, flags);
-  checkExposure(settings.host, { ...settings, tokens });
+  const credentials = openCredentials(reader, flags);
+  checkExposure(settings.host, { ...settings, ...credentials.own });
   if (settings.stopOn === 'parent') stopWithParent();
   if (role === 'facade' && isWorkersPrimary(readSettings(role, flags).workers)) {
-    return await serveWorkers(flags);
+    return await serveWorkers(flags, credentials.reload !== undefined);
   }
   const logger = createLogger({ level: settings.logLevel, pid: workerProcessId() });
   let onFatal!: (error: MlogError) => void;
@@ -65,8 +61,7 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
     const context = {
       flags,
       connectionsMax,
-      tokens,
-      upstreamTokens,
+      credentials,
       logger,
       onFatal,
       stopping: stopping.signal,
@@ -85,21 +80,11 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
       },
     };
   }
-  const reloads = [tokens?.reload, upstreamTokens?.reload].filter((one) => one !== undefined);
-  const reloadAll = () => reloads.forEach((reload) => reloadTokens(reload, logger));
-  const onHangup = reloads.length > 0 ? reloadAll : undefined;
+  const { reload } = credentials;
+  const onHangup = reload && (() => reload(logger));
   await runUntilStopped({ start, failed, shutdownTimeoutMs, logger, onHangup });
   // The channel of a worker to its primary would keep the process alive.
   process.disconnect?.();
-}
-
-function reloadTokens(reload: () => void, logger: Logger): void {
-  try {
-    reload();
-    logger.info('The tokens were read again');
-  } catch (error) {
-    logger.error(`${toMlogError(error).message} The tokens from before still hold.`);
-  }
 }
 
 function checkStore(flags: Flags): void {
@@ -109,34 +94,29 @@ function checkStore(flags: Flags): void {
   });
 }
 
-/** Opens the token for the services behind a role, if it has a file of its own. */
-function openUpstreamTokens(role: Role | undefined, flags: Flags): TokenSource | undefined {
-  if (role !== 'facade' && role !== 'messages') return undefined;
-  return openOwnToken({ tokenFile: readSettings(role, flags).upstreamTokenFile, token: undefined });
-}
-
 const starters: Readonly<Record<Role | 'all', (context: Context) => Promise<StartedService>>> = {
-  async facade({ flags, connectionsMax, tokens, upstreamTokens, logger, stopping }) {
-    const settings = { ...readSettings('facade', flags), connectionsMax, tokens };
-    const below = { ...settings, token: (upstreamTokens ?? tokens)?.own };
-    return await startFacade(settings, await openUpstream(below, logger, stopping), logger);
+  async facade({ flags, connectionsMax, credentials, logger, stopping }) {
+    const settings = { ...readSettings('facade', flags), connectionsMax, ...credentials.own };
+    const reach = credentials.reachOf(settings.attemptTimeoutMs);
+    const upstream = await openUpstream({ ...settings, reach }, logger, stopping);
+    return await startFacade(settings, upstream, logger);
   },
-  async logging({ flags, connectionsMax, tokens, logger, onFatal }) {
-    const settings = { ...readSettings('logging', flags), connectionsMax, tokens };
+  async logging({ flags, connectionsMax, credentials, logger, onFatal }) {
+    const settings = { ...readSettings('logging', flags), connectionsMax, ...credentials.own };
     return await startLogging(settings, logger, onFatal);
   },
-  async messages({ flags, connectionsMax, tokens, upstreamTokens, logger, onFatal }) {
-    const settings = { ...readSettings('messages', flags), connectionsMax, tokens };
-    const { follow } = settings;
-    const token = (upstreamTokens ?? tokens)?.own;
-    const replica = follow && (await openReplica({ ...settings, follow, token }, logger, onFatal));
+  async messages({ flags, connectionsMax, credentials, logger, onFatal }) {
+    const settings = { ...readSettings('messages', flags), connectionsMax, ...credentials.own };
+    const { follow, store, attemptTimeoutMs } = settings;
+    const reach = credentials.reachOf(attemptTimeoutMs);
+    const replica = follow && (await openReplica({ follow, store, reach }, logger, onFatal));
     return await startMessages(settings, logger, replica);
   },
   all: startAll,
 };
 
-async function startAll({ flags, connectionsMax, tokens, logger, onFatal }: Context) {
-  const settings = { ...readSettings('all', flags), connectionsMax, tokens };
+async function startAll({ flags, connectionsMax, credentials, logger, onFatal }: Context) {
+  const settings = { ...readSettings('all', flags), connectionsMax, ...credentials.own };
   const started: StartedService[] = [];
   try {
     const messages = await startMessages({ ...settings, port: settings.messagesPort }, logger);

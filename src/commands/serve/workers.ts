@@ -21,11 +21,11 @@ export function workerProcessId(): number | undefined {
 
 /**
  * Runs facades in several processes behind one port, for machines with idle cores. Each has its own
- * batches and its own connections to the logging service. A worker that dies is replaced.
+ * batches and its own connections to the logging service. A worker that dies is replaced. If the
+ * workers have files to read again, they get SIGHUP.
  */
-export async function serveWorkers(flags: Flags): Promise<void> {
-  const { workers, logLevel, shutdownTimeoutMs, ...settings } = readSettings('facade', flags);
-  const hasTokenFile = (settings.tokenFile ?? settings.upstreamTokenFile) !== undefined;
+export async function serveWorkers(flags: Flags, reloads: boolean): Promise<void> {
+  const { workers, logLevel, shutdownTimeoutMs } = readSettings('facade', flags);
   const logger = createLogger({ level: logLevel });
   const running = new Set<Worker>();
   let stopping = false;
@@ -72,8 +72,6 @@ export async function serveWorkers(flags: Flags): Promise<void> {
     failed,
     shutdownTimeoutMs,
     logger,
-    onHangup: hasTokenFile
-      ? () => running.forEach(({ process }) => process.kill('SIGHUP'))
-      : undefined,
+    onHangup: reloads ? () => running.forEach(({ process }) => process.kill('SIGHUP')) : undefined,
   });
 }

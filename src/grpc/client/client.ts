@@ -6,8 +6,9 @@ import {
   type ClientDuplexStream,
   type StatusObject,
 } from '@grpc/grpc-js';
-import type { Address } from '../../address.ts';
+import type { GrpcAddress } from '../../address.ts';
 import { noReplyError, unexpectedReplyError } from '../../journal/remote/remote-errors.ts';
+import type { Certificates } from '../../security/certificates.ts';
 import { authorizationOf, type Reach } from '../../net/reach.ts';
 import { statusError } from '../status.ts';
 
@@ -45,26 +46,44 @@ const options = {
   'grpc.enable_channelz': 0,
 };
 
-/**
- * Opens a client of the service at `grpc://HOST:PORT`, which connects on first use. Reads have a
- * connection of their own: a service limits the calls in flight on each connection (mlog to 200),
- * and that many slow readers would block everything else.
- */
-export function openGrpcClient(
-  { host, port, text: url }: Address<'grpc'>,
-  reach: Reach,
-): GrpcClient {
+/** The connections to a service, and the certificates that they were opened with. */
+interface Channels {
+  readonly client: Client;
+  /**
+   * Reads have a connection of their own: a service limits the calls in flight on each connection
+   * (mlog to 200), and that many slow readers would block everything else.
+   */
+  readonly reader: Client;
+  readonly certificates: Certificates | undefined;
+}
+
+/** Opens a client of the service at `grpc://HOST:PORT`, which connects on first use. */
+export function openGrpcClient(address: GrpcAddress, reach: Reach): GrpcClient {
+  const { text: url } = address;
   const { timeoutMs } = reach;
-  const open = () => new Client(`${host}:${port}`, credentials.createInsecure(), options);
-  const client = open();
-  const reader = open();
+  let channels = openChannels(address, reach.certificates?.());
+
+  function close(): void {
+    channels.client.close();
+    channels.reader.close();
+  }
+
+  /** Returns the connections for the next call. Calls in flight go on where they are. */
+  function current(): Channels {
+    const certificates = reach.certificates?.();
+    if (certificates !== channels.certificates) {
+      close();
+      channels = openChannels(address, certificates);
+    }
+    return channels;
+  }
 
   return {
     url,
     timeoutMs,
     call: (path, request) =>
       new Promise((resolve, reject) => {
-        const call = client.makeUnaryRequest<Buffer, Buffer>(
+        const call = current().client.makeUnaryRequest<Buffer, Buffer>(
           path,
           asBytes,
           asBytes,
@@ -85,7 +104,7 @@ export function openGrpcClient(
       }),
     async *read(path, request, signal) {
       if (signal?.aborted) return;
-      const call = reader.makeServerStreamRequest<Buffer, Buffer>(
+      const call = current().reader.makeServerStreamRequest<Buffer, Buffer>(
         path,
         asBytes,
         asBytes,
@@ -106,15 +125,34 @@ export function openGrpcClient(
       }
     },
     open: (path) =>
-      client.makeBidiStreamRequest<Buffer, Buffer>(path, asBytes, asBytes, metadataOf(reach)),
+      current().client.makeBidiStreamRequest<Buffer, Buffer>(
+        path,
+        asBytes,
+        asBytes,
+        metadataOf(reach),
+      ),
     onDisconnect(callback) {
+      const { client } = current();
       client.getChannel().watchConnectivityState(connectivityState.READY, Infinity, callback);
     },
-    close() {
-      client.close();
-      reader.close();
-    },
+    close,
   };
+}
+
+function openChannels(
+  { scheme, host, port }: GrpcAddress,
+  certificates: Certificates | undefined,
+): Channels {
+  const { ca, cert, key } = certificates ?? {};
+  const bytes = (pem?: string) => (pem === undefined ? null : Buffer.from(pem));
+  const open = () => {
+    const secured = scheme === 'grpcs';
+    const channelCredentials = secured
+      ? credentials.createSsl(bytes(ca), bytes(key), bytes(cert))
+      : credentials.createInsecure();
+    return new Client(`${host}:${port}`, channelCredentials, options);
+  };
+  return { client: open(), reader: open(), certificates };
 }
 
 function metadataOf(reach: Reach): Metadata {

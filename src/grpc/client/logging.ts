@@ -1,4 +1,4 @@
-import type { Address } from '../../address.ts';
+import type { GrpcAddress } from '../../address.ts';
 import { toMlogError } from '../../errors.ts';
 import { createGate } from '../../journal/gate.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -15,7 +15,7 @@ import { createStreamJournal } from './stream.ts';
  * dialect the service speaks: only mlog has more calls than the two of the reference. Every call
  * but reads has the time limit.
  */
-export function openGrpcLogging(address: Address<'grpc'>, reach: Reach): RemoteLogging {
+export function openGrpcLogging(address: GrpcAddress, reach: Reach): RemoteLogging {
   const client = openGrpcClient(address, reach);
   const dialects = { mlog: createStreamJournal(client), reference: createCallJournal(client) };
 

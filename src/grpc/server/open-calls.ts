@@ -1,4 +1,5 @@
 import type { Http2Server, ServerHttp2Stream } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
 import {
   ServerInterceptingCall,
   type Server as GrpcServer,
@@ -7,6 +8,7 @@ import {
 import { MlogError, toMlogError } from '../../errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Access } from '../../security/access.ts';
+import { checkCertificate } from '../../security/certificate-check.ts';
 import { checkOrigin } from '../../security/origins.ts';
 import { checkToken, type TokenRole } from '../../security/tokens.ts';
 import { lingerMs, OpenCall, type BaseCall, type CallLimits } from './open-call.ts';
@@ -121,16 +123,18 @@ const pathMaxLength = 200;
  */
 function refusalOf(
   { host, metadata, connectionInfo, stream }: BaseCall,
-  { hosts, origins, tokens }: Access,
+  { hosts, origins, tokens, asksCertificate }: Access,
   needs: TokenRole | undefined,
 ): MlogError | undefined {
   const told = (name: string) => metadata.get(name)[0]?.toString();
   try {
     hosts.check(host ?? '', connectionInfo.localAddress);
     checkOrigin({ host, origin: told('origin'), site: told('sec-fetch-site') }, origins);
-    if (tokens && needs) {
-      checkToken(told('authorization'), tokens.tokens(), needs, stream.session ?? stream);
-    }
+    if (!needs) return undefined;
+    const { session } = stream;
+    const connection = session ?? stream;
+    if (asksCertificate) checkCertificate(session?.socket as TLSSocket | undefined, connection);
+    if (tokens) checkToken(told('authorization'), tokens.tokens(), needs, connection);
     return undefined;
   } catch (error) {
     return toMlogError(error);

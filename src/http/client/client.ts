@@ -1,4 +1,5 @@
 import request from 'undici/lib/api/api-request.js';
+import buildConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { originOf, type HttpAddress } from '../../address.ts';
 import { asUnsent, MlogError } from '../../errors.ts';
@@ -60,7 +61,7 @@ export function openHttpClient(address: HttpAddress, reach: Reach): HttpClient {
   const { text: url, path: base } = address;
   const origin = originOf(address);
   const pool = new Pool(origin, {
-    connect: { timeout: timeoutMs },
+    connect: createConnector(reach),
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     // Drops idle connections long before an mlog service would (65 s).
@@ -101,6 +102,13 @@ export function openHttpClient(address: HttpAddress, reach: Reach): HttpClient {
       return pool.close();
     },
   };
+}
+
+/** Returns what opens a connection, each with the certificates of its time. */
+function createConnector({ timeoutMs, certificates }: Reach): ReturnType<typeof buildConnector> {
+  if (!certificates) return buildConnector({ timeout: timeoutMs });
+  return (options, callback) =>
+    buildConnector({ timeout: timeoutMs, ...certificates() })(options, callback);
 }
 
 type Response = Awaited<ReturnType<typeof request>>;

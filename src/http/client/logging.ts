@@ -8,7 +8,7 @@ import type { Reach } from '../../net/reach.ts';
 import { openHttpClient, type HttpClient } from './client.ts';
 import { createFormJournal } from './form.ts';
 import { createNdjsonJournal } from './ndjson.ts';
-import { isRedirect, statusError } from './problem.ts';
+import { headError, isRedirect, statusError } from './problem.ts';
 import { createHttpService } from './service.ts';
 
 /** Opens the logging service at an address, mlog or the reference. It connects on first use. */
@@ -42,8 +42,7 @@ function createHttpJournal(client: HttpClient): Journal {
     if (role) return dialects.mlog;
     const list = await client.exchange({ method: 'HEAD', path: '/logging' });
     // The reference refuses no caller.
-    const failure = statusError(list);
-    if (isCallerRefused(failure)) throw failure;
+    if (isCallerRefused(statusError(list))) throw await headError(client, '/logging', list);
     if (list.status === 404) {
       throw notLoggingError(`The service at ${list.url} answered 404.`);
     }

@@ -20,7 +20,8 @@ export function createLoneClient({ scheme, text: url }: HttpAddress, reach: Reac
       const { request } =
         scheme === 'https' ? await import('node:https') : await import('node:http');
       const headers = withAuthorization(own, reach);
-      const sent = request(url + path, { method, headers, agent: false });
+      const options = { method, headers, agent: false, ...reach.certificates?.() };
+      const sent = request(url + path, options);
       const late = setTimeout(() => sent.destroy(noReplyError(url)), reach.timeoutMs);
       try {
         const reply = readReply(sent, url + path);

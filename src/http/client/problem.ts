@@ -1,6 +1,6 @@
-import { MlogError, parseCode, type Code } from '../../errors.ts';
+import { isCallerRefused, MlogError, parseCode, type Code } from '../../errors.ts';
 import { mediaTypes } from '../formats.ts';
-import type { HttpReply } from './client.ts';
+import type { HttpClient, HttpReply } from './client.ts';
 
 /** Says whether a reply carries a problem document, like every refusal of mlog. */
 export function isProblem(reply: Pick<HttpReply, 'header'>): boolean {
@@ -53,6 +53,21 @@ export function statusError(reply: FailedReply, url = reply.url, detail?: string
     codeOfStatus(status),
     `${answered}${detail === undefined ? '.' : `: ${detail}`}`,
   );
+}
+
+/**
+ * Returns the error for a reply to HEAD, which has no body: a refusal tells its reason to a GET of
+ * the same path.
+ */
+export async function headError(
+  client: HttpClient,
+  path: string,
+  reply: HttpReply,
+): Promise<MlogError> {
+  const failure = statusError(reply);
+  if (!isCallerRefused(failure)) return failure;
+  const told = await client.exchange({ method: 'GET', path: `${path}?limit=0` });
+  return isProblem(told) ? problemError(told) : failure;
 }
 
 /** Says whether a reply redirects to another address (RFC 9110, section 15.4). */

@@ -4,7 +4,7 @@ import type { TextStream } from '../../journal/texts.ts';
 import type { Reach } from '../../net/reach.ts';
 import { mediaTypes } from '../formats.ts';
 import { openHttpClient, type HttpClient } from './client.ts';
-import { isRedirect, statusError } from './problem.ts';
+import { headError, isRedirect, statusError } from './problem.ts';
 import { wholeJson } from './whole-json.ts';
 
 /** What a facade asks of each service behind it. */
@@ -47,7 +47,7 @@ export function createHttpService(client: HttpClient, role: 'logging' | 'message
       // The reference has no health page. It is ready if its list is there.
       const list = await client.exchange({ method: 'HEAD', path: `/${role}` });
       const isThere = list.status < 400 || list.status === 405;
-      if (!isThere || isRedirect(list)) throw statusError(list);
+      if (!isThere || isRedirect(list)) throw await headError(client, `/${role}`, list);
     },
   };
 }

@@ -2,7 +2,10 @@ import { hasErrno, MlogError } from '../../errors.ts';
 import {
   notListeningError,
   noReplyError,
+  notHttpError,
+  notTlsError,
   unknownHostError,
+  untrustedError,
 } from '../../journal/remote/remote-errors.ts';
 
 /** Converts an error of undici or of Node's client into an `MlogError` that names the service. */
@@ -16,7 +19,7 @@ export function toClientError(error: unknown, url: string): MlogError {
   }
   if (hasErrno(error, 'ECONNREFUSED')) return notListeningError(url, error);
   if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) return unknownHostError(url, error);
-  if (hasErrno(error, 'ECONNRESET')) {
+  if (hasErrno(error, 'ECONNRESET', 'UND_ERR_SOCKET')) {
     return new MlogError('unavailable', `The connection to ${url} was lost.`, { cause: error });
   }
   if (hasErrno(error, 'EMFILE', 'ENFILE')) {
@@ -26,11 +29,13 @@ export function toClientError(error: unknown, url: string): MlogError {
     });
   }
   if (hasErrno(error, 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG')) {
-    return new MlogError('unavailable', `What listens at ${url} does not speak TLS.`, {
-      hint: 'Does its address begin with http:// instead of https://?',
-      cause: error,
-    });
+    return notTlsError(url, error);
   }
+  if (hasErrno(error, 'HPE_INVALID_CONSTANT', 'HPE_INVALID_VERSION')) {
+    return notHttpError(url, error);
+  }
+  const untrusted = error instanceof Error && untrustedError(error.message, url, error);
+  if (untrusted) return untrusted;
   const reason = error instanceof Error ? error.message : String(error);
   return new MlogError('unavailable', `The connection to ${url} failed: ${reason}.`, {
     cause: error,

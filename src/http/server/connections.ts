@@ -1,6 +1,7 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { admit } from '../../net/connection-limit.ts';
+import { watchSockets } from '../../net/sockets.ts';
 import type { MlogError } from '../../errors.ts';
 import type { BodyRequest } from './request.ts';
 
@@ -12,6 +13,8 @@ export interface Connections {
    * was lost.
    */
   enter(request: BodyRequest, response: ServerResponse): Promise<boolean> | undefined;
+  /** Says whether a connection can carry data, and is not lost. */
+  isOpen(socket: Socket): boolean;
   /** Says whether a connection is beyond the limit, so that only probes are answered on it. */
   isExtra(socket: Socket): boolean;
   /** Returns the newest unfinished reply. */
@@ -38,6 +41,7 @@ const extraMaxCount = 16;
 
 /** How many connections there may be, and who hears when the limit is reached. */
 export interface ConnectionLimit {
+  readonly isSecure: boolean;
   readonly connectionsMax: number;
   readonly onFull: () => void;
 }
@@ -51,6 +55,7 @@ interface Connection {
   newest: ServerResponse | undefined;
   /** Requests that wait for earlier ones. Nothing is read while there are any. */
   waitingCount: number;
+  readonly isExtra: boolean;
 }
 
 function unfinished(connection: Connection | undefined): ServerResponse | undefined {
@@ -61,29 +66,38 @@ function unfinished(connection: Connection | undefined): ServerResponse | undefi
 /** Tracks the connections of a server from now on. */
 export function watchConnections(
   server: Server,
-  { connectionsMax, onFull }: ConnectionLimit,
+  { isSecure, connectionsMax, onFull }: ConnectionLimit,
 ): Connections {
   const connections = new Map<Socket, Connection>();
   const extra = new Set<Socket>();
-  server.on('connection', (socket) => {
-    const connection: Connection = { newest: undefined, waitingCount: 0 };
+
+  /** Counts a connection, which may still be in its handshake. */
+  function onAccept(raw: Socket): void {
+    if (admit(raw, connectionsMax, onFull)) return;
+    extra.add(raw);
+    raw.once('close', () => extra.delete(raw));
+    const [oldest] = extra;
+    if (extra.size > extraMaxCount) oldest!.destroy();
+  }
+
+  function onOpen(socket: Socket, raw: Socket): void {
+    const connection: Connection = {
+      newest: undefined,
+      waitingCount: 0,
+      isExtra: extra.has(raw),
+    };
     connections.set(socket, connection);
-    if (!admit(socket, connectionsMax, onFull)) {
-      extra.add(socket);
-      const [oldest] = extra;
-      if (extra.size > extraMaxCount) oldest!.destroy();
-    }
     socket.once('close', () => {
       connections.delete(socket);
-      extra.delete(socket);
       waitingCount -= connection.waitingCount;
     });
     // Node resumes the socket at the end of each request.
     socket.on('resume', () => {
       if (connection.waitingCount > 0) socket.pause();
     });
-  });
+  }
 
+  const cutHandshakes = watchSockets(server, isSecure, { onAccept, onOpen });
   const current = (socket: Socket) => unfinished(connections.get(socket));
 
   async function waitForTurn(
@@ -112,9 +126,11 @@ export function watchConnections(
       connection.newest = response;
       return before && waitForTurn(socket, connection, before);
     },
-    isExtra: (socket) => extra.size > 0 && extra.has(socket),
+    isOpen: (socket) => connections.has(socket),
+    isExtra: (socket) => extra.size > 0 && (connections.get(socket)?.isExtra ?? false),
     current,
     cutQuiet() {
+      cutHandshakes();
       for (const socket of connections.keys()) if (!current(socket)) socket.destroy();
     },
     giveUpBodies(reason) {

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import { MlogError } from '../../errors.ts';
 import type { Access } from '../../security/access.ts';
 import type { HostList } from '../../security/hosts.ts';
 import { checkOrigin } from '../../security/origins.ts';
-import type { TokenSource } from '../../security/token-source.ts';
+import { checkCertificate } from '../../security/certificate-check.ts';
 import { checkToken } from '../../security/tokens.ts';
 
 const headersMaxCount = 100;
@@ -79,17 +80,18 @@ function allowedOrigin(origins: ReadonlySet<string>): Guard {
 }
 
 /**
- * Throws `unauthenticated` or `forbidden` if a service with tokens does not know that of a request,
- * or if the token allows less. Returns false for a probe, which is then answered by its status
- * alone.
+ * Throws `unauthenticated` or `forbidden` if the certificate or the token that a service asks for
+ * is missing or unknown, or if the token allows less. Returns false for a probe, which is then
+ * answered by its status alone.
  */
 export function mayAsk(
   { method = '', headers, socket }: IncomingMessage,
-  tokens: TokenSource | undefined,
+  { tokens, asksCertificate }: Access,
   isProbe: boolean,
 ): boolean {
-  if (!tokens) return true;
   try {
+    if (asksCertificate) checkCertificate(socket as TLSSocket, socket);
+    if (!tokens) return true;
     const needs = safeMethods.has(method) ? 'read' : 'write';
     checkToken(headers.authorization, tokens.tokens(), needs, socket);
     return true;

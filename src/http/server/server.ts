@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { fullText } from '../../net/connection-limit.ts';
 import { MlogError, toMlogError, type Code } from '../../errors.ts';
@@ -7,10 +7,10 @@ import { listen } from '../../net/listen.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { watchConnections } from './connections.ts';
 import { refuseMalformed, toErrorReply } from './refusal.ts';
-import { createAccess, type AccessOptions } from '../../security/access.ts';
-import type { TokenSource } from '../../security/token-source.ts';
+import { createAccess, type Access, type AccessOptions } from '../../security/access.ts';
 import { createCors } from './cors.ts';
 import { createGuards, mayAsk } from './guards.ts';
+import { createListener, type ListenerOptions } from './listener.ts';
 import { BodyRequest } from './request.ts';
 import type { Reply } from './reply.ts';
 import { writeRefusal, writeReply } from './reply-writer.ts';
@@ -45,9 +45,7 @@ export interface Route {
 export type Routes = Readonly<Record<string, Route>>;
 
 /** Who may ask, and the bounds on clients. */
-export interface ServerLimits extends ReaderLimits, AccessOptions {
-  readonly headersTimeoutMs: number;
-  readonly keepAliveTimeoutMs: number;
+export interface ServerLimits extends ReaderLimits, AccessOptions, ListenerOptions {
   readonly connectionsMax: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -81,37 +79,26 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const guards = createGuards(access);
   const cors = createCors(access.origins);
 
-  const server = createServer(
-    {
-      IncomingMessage: BodyRequest,
-      maxHeaderSize: 16 * 1024,
-      headersTimeout: limits.headersTimeoutMs,
-      keepAliveTimeout: limits.keepAliveTimeoutMs,
-      // Bodies have time limits of their own, because a bulk body may take longer than a form.
-      requestTimeout: 0,
-      // A guard refuses a request without a host, with a problem document like every refusal.
-      requireHostHeader: false,
-      connectionsCheckingInterval: 1_000,
-    },
-    (request, response) => {
-      const isLast = stop.signal.aborted || connections.isExtra(request.socket);
-      if (isLast) response.setHeader('Connection', 'close');
-      void answer(request, response);
-    },
-  );
-  // A guard counts the headers. With a limit here, Node would silently drop the rest.
-  server.maxHeadersCount = 0;
-  server.on('checkExpectation', (request, response) => {
+  const server = createListener(limits, (request, response) => {
+    const isLast = stop.signal.aborted || connections.isExtra(request.socket);
+    if (isLast) response.setHeader('Connection', 'close');
+    void answer(request, response);
+  });
+  server.on('checkExpectation', (request: BodyRequest, response) => {
     const { expect } = request.headers;
     const what = `The expectation ${expect} cannot be met.`;
     writeError(request, response, new MlogError('unmet_expectation', what));
   });
   const { connectionsMax } = limits;
+  const isSecure = limits.certificates !== undefined;
   const onFull = () => logger.warn(fullText(connectionsMax));
-  const connections = watchConnections(server, { connectionsMax, onFull });
-  server.on('clientError', (error, socket) =>
-    refuseMalformed(error, socket as Socket, connections),
-  );
+  const connections = watchConnections(server, { isSecure, connectionsMax, onFull });
+  server.on('clientError', (error, socket) => {
+    if (connections.isOpen(socket as Socket))
+      return refuseMalformed(error, socket as Socket, connections);
+    logger.debug({ reason: error.message }, 'TLS handshake failed');
+    socket.destroy();
+  });
 
   async function answer(request: BodyRequest, response: ServerResponse): Promise<void> {
     try {
@@ -123,7 +110,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const isExtra = connections.isExtra(request.socket);
       const reply =
         cors?.preflight(request) ??
-        (await route(routes, request, { stopping: stop.signal, isExtra, tokens: access.tokens }));
+        (await route(routes, request, { stopping: stop.signal, isExtra, access }));
       const writing = writeReply(response, reply, limits);
       if (writing) await writing;
       const { method, url } = request;
@@ -164,7 +151,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const address = await listen(server, host, port);
 
   return {
-    url: `http://${address}`,
+    url: `${isSecure ? 'https' : 'http'}://${address}`,
     async close() {
       stop.abort();
       const closed = once(server, 'close');
@@ -202,19 +189,19 @@ function stoppingError(): MlogError {
 interface Arrival {
   readonly stopping: AbortSignal;
   readonly isExtra: boolean;
-  readonly tokens: TokenSource | undefined;
+  readonly access: Access;
 }
 
 function route(
   routes: ReadonlyMap<string, Route>,
   raw: BodyRequest,
-  { stopping, isExtra, tokens }: Arrival,
+  { stopping, isExtra, access }: Arrival,
 ): Promise<Reply> | Reply {
   const target = originForm(raw.url ?? '/');
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const match = routes.get(path);
-  const isAnonymous = !mayAsk(raw, tokens, match?.isProbe ?? false);
+  const isAnonymous = !mayAsk(raw, access, match?.isProbe ?? false);
   if (!match) throw new MlogError('not_found', `There is nothing at ${path}.`);
   if (isExtra && !match.isProbe) throw fullError;
   const method = raw.method === 'HEAD' ? 'GET' : raw.method;

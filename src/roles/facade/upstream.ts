@@ -36,9 +36,8 @@ export interface UpstreamOptions extends QueueLimits, Omit<BatchOptions, 'overdu
   readonly messages: HttpAddress;
   readonly attemptsMax: number;
   readonly retryDelayMs: number;
-  readonly attemptTimeoutMs: number;
-  /** Returns the token for the services behind this one. */
-  readonly token?: Reach['token'];
+  /** How to reach both. */
+  readonly reach: Reach;
 }
 
 /** Opens the services of a facade that runs apart from them. They are connected to on first use. */
@@ -47,7 +46,7 @@ export async function openUpstream(
   logger: Logger,
   stopping: AbortSignal,
 ): Promise<Upstream> {
-  const reach = { timeoutMs: options.attemptTimeoutMs, token: options.token };
+  const { reach } = options;
   const logging = await openLogging(options.logging, reach);
   const journal = withOwnAttempts(logging.journal, options, logger, stopping);
   const facts = { 'logging at': options.logging.text };

@@ -110,6 +110,7 @@ async function startGrpc(
   journal: Journal,
 ): Promise<Server | undefined> {
   const { host, port, grpcPort, connectionsMax, appendMaxBytes, txtMaxBytes } = options;
+  const { headersTimeoutMs, certificates } = options;
   if (grpcPort === 0) return undefined;
   const groupMaxBytes = Math.max(appendMaxBytes, txtMaxBytes + messageExtraBytes);
   const limits = { ...options, messageMaxBytes: groupMaxBytes + receiveExtraBytes };
@@ -117,6 +118,8 @@ async function startGrpc(
     host,
     port: grpcPort ?? (port === 0 ? 0 : defaultGrpcPort),
     connectionsMax,
+    headersTimeoutMs,
+    certificates,
     onFull: () => logger.warn(fullText(connectionsMax)),
   };
   try {

@@ -1,4 +1,4 @@
-import { MlogError, toMlogError } from '../../errors.ts';
+import { isCallerRefused, MlogError, toMlogError } from '../../errors.ts';
 import type { Entry } from '../../message.ts';
 import { checkJournal } from '../../journal/gone.ts';
 import type { Head, Journal } from '../../journal/journal.ts';
@@ -59,7 +59,13 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
       if (!signal.aborted) throw new MlogError('unavailable', 'The original has stopped.');
     }
     const pace = { pauseMs: reconnectMs, signal };
-    const options = { journal: original, open, ...pace, ...createDiagnostics(logger) };
+    const { onOutage } = createDiagnostics(logger);
+    const options = { journal: original, open, ...pace, isPassing, onOutage: noteOutage };
+    function noteOutage(error: MlogError): void {
+      // Before the first contact, the latest reason tells more than that there was none.
+      if (failure && !error.retryable) failure = error;
+      onOutage?.(error);
+    }
     for await (const _ of resumed(place, options));
   }
 
@@ -99,6 +105,14 @@ export function startReplica(original: Journal, store: Store, logger: Logger): R
       await following;
     },
   };
+}
+
+/**
+ * A replica outlasts a token or a certificate that does not hold, since either may be changed while
+ * it runs.
+ */
+function isPassing(error: MlogError): boolean {
+  return error.retryable || error.code === 'untrusted' || isCallerRefused(error);
 }
 
 function unreachedError(): MlogError {

@@ -21,9 +21,7 @@ export interface MessagesOptions extends ServerLimits {
 export interface ReplicaOptions {
   readonly follow: ServiceAddress;
   readonly store: StoreAddress;
-  readonly attemptTimeoutMs: number;
-  /** Returns the token for the service that it follows. */
-  readonly token?: Reach['token'];
+  readonly reach: Reach;
 }
 
 /**
@@ -64,12 +62,12 @@ export interface OpenReplica extends ReplicaSource, Closeable {
 
 /** Opens a store and follows a logging service into it. */
 export async function openReplica(
-  { follow, store, attemptTimeoutMs, token }: ReplicaOptions,
+  { follow, store, reach }: ReplicaOptions,
   logger: Logger,
   onFatal: (error: MlogError) => void,
 ): Promise<OpenReplica> {
   const kept = await openStore(store, { ...createDiagnostics(logger), onFatal });
-  const { journal: original } = await openLogging(follow, { timeoutMs: attemptTimeoutMs, token });
+  const { journal: original } = await openLogging(follow, reach);
   const replica = startReplica(original, kept, logger);
   return {
     replica,
