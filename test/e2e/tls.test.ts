@@ -27,7 +27,12 @@ beforeEach(async () => {
 });
 
 const tlsFlags = ({ cert, key }: Pair) => ['--tls-cert', cert, '--tls-key', key];
-const behindFlags = ({ cert, key }: Pair) => ['--upstream-tls-cert', cert, '--upstream-tls-key', key];
+const behindFlags = ({ cert, key }: Pair) => [
+  '--upstream-tls-cert',
+  cert,
+  '--upstream-tls-key',
+  key,
+];
 const contentOf = async ({ cert, key }: Pair) => ({
   cert: await readFile(cert, 'utf8'),
   key: await readFile(key, 'utf8'),
@@ -196,7 +201,11 @@ test('workers read certificates again, too', async () => {
   await copyFile(own.key, live.key);
   const facade = await sandbox.serve(
     'facade',
-    ...tlsFlags(live), '--logging', logging.url, '--workers', '2',
+    ...tlsFlags(live),
+    '--logging',
+    logging.url,
+    '--workers',
+    '2',
   );
   const told = (text: string) => facade.lines().filter(({ msg }) => msg === text).length;
   await facade.waitForLine(() => told('Ready') === 2, 10_000);

@@ -38,7 +38,21 @@ export const createAuthority = async (folder: string, name = 'authority'): Promi
       const request = join(folder, `${subject}.csr`);
       const named = ['-subj', `/CN=${subject}`, '-addext', `subjectAltName=${names}`];
       await run('openssl', ['req', ...newKey, '-keyout', pair.key, '-out', request, ...named]);
-      const { stdout } = await run('openssl', ['x509', '-req', '-in', request, '-days', String(days), '-copy_extensions', 'copy', '-CA', own.cert, '-CAkey', own.key, '-CAcreateserial']);
+      const { stdout } = await run('openssl', [
+        'x509',
+        '-req',
+        '-in',
+        request,
+        '-days',
+        String(days),
+        '-copy_extensions',
+        'copy',
+        '-CA',
+        own.cert,
+        '-CAkey',
+        own.key,
+        '-CAcreateserial',
+      ]);
       await writeFile(pair.cert, stdout);
       return pair;
     },
