@@ -2,12 +2,19 @@ import type { FollowRange } from './journal.ts';
 import type { Store } from './store.ts';
 import { createNotice } from './notice.ts';
 
+/** A store that reads and appends. */
+export interface FollowableStore extends Omit<Store, 'follow'> {
+  /** Reads what has just been appended, ahead of long reads; by default, as they do. */
+  readonly readNew?: Store['read'];
+}
+
 /**
  * Gives a store its `follow`. Every append passes through here, so a follower that has read
  * everything waits for the next append. Each follower reads for itself; see `withTail`.
  */
-export function withFollow(store: Omit<Store, 'follow'>): Store {
+export function withFollow(store: FollowableStore): Store {
   const notice = createNotice();
+  const readNew = store.readNew?.bind(store) ?? store.read.bind(store);
 
   return {
     durability: store.durability,
@@ -29,7 +36,7 @@ export function withFollow(store: Omit<Store, 'follow'>): Store {
       let position = after;
       while (!signal.aborted) {
         const seen = notice.count;
-        for await (const page of store.read({ after: position, limit: Infinity, journal })) {
+        for await (const page of readNew({ after: position, limit: Infinity, journal })) {
           yield page;
           if (signal.aborted) return;
           position = page.at(-1)!.seq;

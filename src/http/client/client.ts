@@ -60,13 +60,18 @@ export function openHttpClient(address: HttpAddress, reach: Reach): HttpClient {
   const { timeoutMs } = reach;
   const { text: url, path: base } = address;
   const origin = originOf(address);
-  const pool = new Pool(origin, {
-    connect: createConnector(reach),
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    // Drops idle connections long before an mlog service would (65 s).
-    keepAliveTimeout: 4_000,
-  });
+  const openPool = () =>
+    new Pool(origin, {
+      connect: createConnector(reach),
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      // Drops idle connections long before an mlog service would (65 s).
+      keepAliveTimeout: 4_000,
+    });
+  const pool = openPool();
+  // Streams take connections of their own. In one pool, 150 new readers took all that were open, and
+  // an append waited 300 ms until the service had accepted one more.
+  const streams = openPool();
   const closing = new AbortController();
 
   const askedUrl = (path: string) => origin + base + path.replace(/\?.*$/, '');
@@ -83,7 +88,7 @@ export function openHttpClient(address: HttpAddress, reach: Reach): HttpClient {
     async stream({ method, path, headers, body, silenceMaxMs = timeoutMs }) {
       try {
         closing.signal.throwIfAborted();
-        const reply = await request.call(pool, {
+        const reply = await request.call(streams, {
           method,
           path: base + path,
           headers: withAuthorization(headers, reach),
@@ -99,7 +104,7 @@ export function openHttpClient(address: HttpAddress, reach: Reach): HttpClient {
     },
     close() {
       closing.abort(new MlogError('closed', `The client of ${url} is closed.`));
-      return pool.close();
+      return Promise.all([pool.close(), streams.close()]).then(() => {});
     },
   };
 }
