@@ -49,6 +49,28 @@ export function admit(socket: Socket, connectionsMax: number, onFull: () => void
   return true;
 }
 
+/**
+ * This many connections beyond the limit may be open in the process. They are among the descriptors
+ * that it keeps back.
+ */
+const extraMaxCount = 16;
+
+const extra = new Set<Socket>();
+
+/**
+ * Keeps a connection beyond the limit, so that a probe is answered whoever holds the others. If
+ * there are too many, the oldest one is closed, whichever server accepted it.
+ */
+export function keepExtra(socket: Socket): void {
+  extra.add(socket);
+  socket.once('close', () => extra.delete(socket));
+  if (extra.size <= extraMaxCount) return;
+  const [oldest] = extra;
+  // Its end is heard only later, after further connections.
+  extra.delete(oldest!);
+  oldest!.destroy();
+}
+
 /** Returns the warning that the limit of connections is reached. */
 export function fullText(connectionsMax: number): string {
   return (

@@ -149,21 +149,30 @@ test('connections beyond the most are refused with a reason, and probes are answ
 
 test('connections of all services leave descriptors for what the process itself opens', async () => {
   const script = 'ulimit -n 128; exec "$@"';
-  const { stderr, url } = await serveThrough('sh', '-c', script, 'sh');
+  const { stderr, facade, servers } = await serveThrough('sh', '-c', script, 'sh');
   expect(stderr()).toContain('At most 64 connections');
   expect(stderr()).toContain('"connectionsMax":64');
+  const kept = await openSocket(facade);
+  expect(await ask(kept)).toMatch(/^HTTP\/1\.1 200 /);
   const sockets: Socket[] = [];
-  for (let n = 0; n < 100; n += 1) sockets.push(await openSocket(url));
-  expect(await ask(sockets[0]!)).toMatch(/^HTTP\/1\.1 200 /);
+  for (let n = 0; n < 500; n += 1) sockets.push(await openSocket(servers[n % servers.length]!));
   const form = 'txt=Its+me';
-  sockets[0]!.write(
-    `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${form.length}\r\n\r\n${form}`,
-  );
-  expect(String((await once(sockets[0]!, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
-  await getText(new URL('/readyz', url));
+  kept.write(`POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${form.length}\r\n\r\n${form}`);
+  expect(String((await once(kept, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
+  for (const url of servers.filter((one) => one.startsWith('http:'))) {
+    for (const probe of ['/livez', '/readyz']) await getText(new URL(probe, url));
+  }
+  expect((await postForm(facade, { txt: 'no room' })).status).toBe(503);
+  for (const socket of sockets) socket.destroy();
+  await vi.waitFor(async () => expect((await postForm(facade, { txt: 'room' })).status).toBe(200), {
+    timeout: 2_000,
+    interval: 20,
+  });
+  const all = (await getText(facade, { accept: 'application/x-ndjson' })).split('\n');
+  expect(all.filter((line) => line.includes('no room'))).toEqual([]);
 });
 
-/** Starts all services through a command, on free ports. Returns the address of the facade. */
+/** Starts all services through a command, on free ports. Returns the addresses of the servers. */
 const serveThrough = async (command: string, ...args: string[]) => {
   const program = fileURLToPath(new URL('../../bin/mlog.js', import.meta.url));
   const ports = ['--port', '0', '--logging-port', '0', '--messages-port', '0'];
@@ -171,8 +180,13 @@ const serveThrough = async (command: string, ...args: string[]) => {
   const env = { ...sandbox.env, PATH: process.env['PATH'] };
   const child = await startChild(command, [...args, ...serving], { env });
   sandbox.defer(() => child.kill());
-  const readFacade = () => /"facade":"(http[^"]+)"/.exec(child.stderr())?.[1];
-  return { stderr: child.stderr, url: await child.waitFor(readFacade, 10_000) };
+  const readServers = () => {
+    const line = /^.*"msg":"Ready".*$/m.exec(child.stderr())?.[0];
+    if (line === undefined) return undefined;
+    const { facade, logging, messages, grpc } = JSON.parse(line) as Record<string, string>;
+    return { facade: facade!, servers: [facade!, logging!, messages!, grpc!] };
+  };
+  return { stderr: child.stderr, ...(await child.waitFor(readServers, 10_000)) };
 };
 
 test('a reply says how long its connection is kept', async () => {

@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { admit } from '../../net/connection-limit.ts';
+import { admit, keepExtra } from '../../net/connection-limit.ts';
 import { watchSockets } from '../../net/sockets.ts';
 import type { MlogError } from '../../errors.ts';
 import type { BodyRequest } from './request.ts';
@@ -32,12 +32,6 @@ export interface Connections {
 const waitingMaxCount = 10_000;
 
 let waitingCount = 0;
-
-/**
- * This many connections beyond the limit may be open. The next one closes the oldest of them, so
- * that a probe is answered whoever holds the others.
- */
-const extraMaxCount = 16;
 
 /** How many connections there may be, and who hears when the limit is reached. */
 export interface ConnectionLimit {
@@ -76,8 +70,7 @@ export function watchConnections(
     if (admit(raw, connectionsMax, onFull)) return;
     extra.add(raw);
     raw.once('close', () => extra.delete(raw));
-    const [oldest] = extra;
-    if (extra.size > extraMaxCount) oldest!.destroy();
+    keepExtra(raw);
   }
 
   function onOpen(socket: Socket, raw: Socket): void {
