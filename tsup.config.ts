@@ -97,6 +97,8 @@ const program: Options = {
   banner: {
     js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
   },
+  // `test/e2e/third-party.test.ts` reads what was bundled.
+  metafile: true,
   silent: true,
 };
 
@@ -114,6 +116,7 @@ const packages: Options = {
   splitting: false,
   removeNodeProtocol: false,
   esbuildPlugins: [pausedEnd, lazyBuiltins],
+  metafile: true,
   silent: true,
 };
 

@@ -12,6 +12,7 @@ import { send } from './send.ts';
 import { serve } from './serve.ts';
 import { helpOf, toUsageError } from './usage.ts';
 import { verify } from './verify.ts';
+import { version } from './version.ts';
 
 /** Runs a command line. This is the only place that turns an error into an exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -53,7 +54,7 @@ function report(thrown: unknown, argv: readonly string[]): number {
 const reasonOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause));
 
 /** Every command, in the order of the help. */
-const commands: readonly Declaration[] = [serve, send, list, verify, backup];
+const commands: readonly Declaration[] = [serve, send, list, verify, backup, version];
 
 /** Returns the parser of one command, or of all where none is called: each takes 0.5 ms to make. */
 function createProgram([called = '', ...rest]: readonly string[]): Command {
@@ -70,7 +71,7 @@ function createProgram([called = '', ...rest]: readonly string[]): Command {
 Every option with a default can be set in the environment: --retry-delay-ms is
 MLOG_RETRY_DELAY_MS.
 Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or outcome unknown, 4 refused,
-5 conflict, 6 position gone.
+5 conflict, 6 position gone, 7 not allowed.
 ${examples([
   'mlog serve                                        all three services on this machine',
   'curl -X POST -d "txt=Hello" http://localhost:8880 a message by curl',

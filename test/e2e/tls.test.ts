@@ -42,6 +42,8 @@ const post = (url: string, txt: string, tls?: RequestOptions['tls']): Promise<Re
   const headers = { 'content-type': 'text/plain' };
   return request(url, { method: 'POST', headers, body: txt, ...(tls && { tls }) });
 };
+/** What a service says on a line of Node that gets no more fixes. */
+const oldNode = /no security fixes/;
 const trust = () => ['--ca', authority.cert];
 
 /** Connects to a service over TLS, and waits for the end of the handshake. */
@@ -92,7 +94,10 @@ describe.each(['https', 'grpcs'] as const)('with %s to the logging service', (sc
     expect(checked.stderr()).toMatch(/TLSv1\.3[^]*Verification: OK/);
     // Nothing is in the diagnostics but what a service without TLS would say.
     for (const { lines: told } of [logging, messages, facade]) {
-      expect(told().filter(({ level }) => level !== 'info')).toEqual([]);
+      const warned = told().filter(
+        ({ level, msg }) => level !== 'info' && !oldNode.test(String(msg)),
+      );
+      expect(warned).toEqual([]);
     }
   });
 

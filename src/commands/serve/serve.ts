@@ -18,6 +18,7 @@ import { notImplementedText } from '../../roles/messages/service.ts';
 import { openReplica, startMessages } from '../../roles/messages/start.ts';
 import type { Role } from '../../setting.ts';
 import { openCredentials, type Credentials } from './credentials.ts';
+import { warnOfOldNode } from './node-line.ts';
 import { isWorkersPrimary, serveWorkers, workerProcessId } from './workers.ts';
 
 /** What a role gets besides its settings. */
@@ -71,6 +72,7 @@ export async function serve(role: Role | undefined, flags: Flags): Promise<void>
       const limit = `At most ${connectionsMax} connections`;
       logger.warn(`${limit}, since the limit of open files (ulimit -n) allows no more.`);
     }
+    if (workerProcessId() === undefined) warnOfOldNode(logger);
     logger.info({ version: manifest.version, ...started.facts, connectionsMax }, 'Ready');
     return {
       close() {

@@ -5,6 +5,7 @@ import { readSettings, type Flags } from '../../config.ts';
 import { MlogError } from '../../errors.ts';
 import { runUntilStopped } from '../../lifecycle.ts';
 import { createLogger } from '../../observe/logger.ts';
+import { warnOfOldNode } from './node-line.ts';
 
 /** The pause before a dead worker is replaced, so that one that cannot start does not spin. */
 const restartDelayMs = 1_000;
@@ -27,6 +28,7 @@ export function workerProcessId(): number | undefined {
 export async function serveWorkers(flags: Flags, reloads: boolean): Promise<void> {
   const { workers, logLevel, shutdownTimeoutMs } = readSettings('facade', flags);
   const logger = createLogger({ level: logLevel });
+  warnOfOldNode(logger);
   const running = new Set<Worker>();
   let stopping = false;
   let hasListened = false;

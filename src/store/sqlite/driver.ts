@@ -46,6 +46,16 @@ export function askOnce(database: Database, query: string): string {
   return answer;
 }
 
+/** Returns the version of the SQLite that stores use. */
+export async function readSqliteVersion(): Promise<string> {
+  const database = await openDatabase(':memory:');
+  try {
+    return askOnce(database, 'SELECT sqlite_version()');
+  } finally {
+    database.close();
+  }
+}
+
 /** Rolls back a failed transaction. */
 export function rollBack(database: Database): void {
   try {

@@ -12,6 +12,7 @@ import {
   type PackedEntries,
   type PackedResults,
   type PageRange,
+  type ThreadData,
   type ThreadReply,
 } from './wire.ts';
 
@@ -66,7 +67,17 @@ export async function openSqliteJournal(path: string, options: StoreOptions = {}
  * `failed_precondition` if it cannot be opened at all.
  */
 export async function verifySqliteStore(path: string): Promise<VerifyReport> {
-  const worker = startThread(path, 'verify');
+  return (await runTask(path, 'verify')) as VerifyReport;
+}
+
+/** Returns the version of the SQLite that stores use. */
+export async function sqliteVersion(): Promise<string> {
+  return (await runTask('', 'version')) as string;
+}
+
+/** Runs a task with one result on a thread of its own. */
+async function runTask(path: string, task: ThreadData['task']): Promise<unknown> {
+  const worker = startThread(path, task);
   const reply = await new Promise<ThreadReply>((resolve, reject) => {
     let told: ThreadReply | undefined;
     worker.once('message', (message: ThreadReply) => (told = message));
@@ -74,7 +85,7 @@ export async function verifySqliteStore(path: string): Promise<VerifyReport> {
     worker.once('exit', () => (told ? resolve(told) : reject(diedError())));
   });
   if ('error' in reply) throw toError(reply.error);
-  return reply.result as VerifyReport;
+  return reply.result;
 }
 
 /** With more reads in progress, each holds little: a small page, and none read ahead. */

@@ -32,8 +32,8 @@ export interface FailedThreadReply {
 /** What the thread is started with. */
 export interface ThreadData {
   readonly path: string;
-  /** Serve the journal in the file until it is closed, or check the file and end. */
-  readonly task: 'serve' | 'verify';
+  /** Serve the journal in the file until it is closed, check the file, or tell SQLite's version. */
+  readonly task: 'serve' | 'verify' | 'version';
 }
 
 /** The range of one page. After the first entry, `maxBytes` of text end it. */

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MlogError } from '../../errors.ts';
-import { resultCode, resultCodes } from './driver.ts';
+import { readSqliteVersion, resultCode, resultCodes } from './driver.ts';
 import { toOpenError } from './errors.ts';
 import { openStoreFile, type OpenedStore } from './file.ts';
 import { LostFileError } from './open-files.ts';
@@ -12,7 +12,10 @@ const port = parentPort!;
 const { path, task } = workerData as ThreadData;
 try {
   if (task === 'serve') await serve();
-  else port.postMessage({ result: await verifyStoreFile(path) } satisfies ThreadReply);
+  else {
+    const result = task === 'verify' ? await verifyStoreFile(path) : await readSqliteVersion();
+    port.postMessage({ result } satisfies ThreadReply);
+  }
 } catch (error) {
   port.postMessage(toErrorReply(error, 'open'));
   port.close();
