@@ -1,10 +1,9 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { temporaryFolder } from '../support/folder.ts';
+import { findPort } from '../support/ports.ts';
 import { pathInProject } from './document.ts';
 
 /** What a reader of a document has open: a shell in a folder, and services in other terminals. */
@@ -121,26 +120,14 @@ const layOut = (folder: string): void => {
   }
 };
 
-/** Ports below those that the system gives to whoever asks for any, as other tests do meanwhile. */
 const freePorts = async (): Promise<ReadonlyMap<number, number>> => {
   const found = new Map<number, number>();
   for (const named of namedPorts) {
-    let port: number;
-    do port = randomInt(15_000, 32_000);
-    while ([...found.values()].includes(port) || !(await isFree(port)));
+    let port = await findPort();
+    while ([...found.values()].includes(port)) port = await findPort();
     found.set(named, port);
   }
   return found;
-};
-
-const isFree = async (port: number): Promise<boolean> => {
-  const server = createServer().listen(port, '127.0.0.1');
-  const isListening = await once(server, 'listening').then(
-    () => true,
-    () => false,
-  );
-  if (isListening) await once(server.close(), 'close');
-  return isListening;
 };
 
 /** A process, with everything that it has printed to stdout and stderr. */
