@@ -68,14 +68,8 @@ export async function runUntilStopped(options: RunOptions): Promise<void> {
 /** Logs Node's own warnings. Node would print them as text between the lines of the diagnostics. */
 function tellWarnings(logger: Logger): void {
   process.removeAllListeners('warning');
-  process.on('warning', (warning: Error & { readonly code?: string }) => {
-    const { name, message, code } = warning;
-    if (code !== ipServerName) logger.warn({ name }, `Node warns: ${message}`);
-  });
+  process.on('warning', ({ name, message }) => logger.warn({ name }, `Node warns: ${message}`));
 }
-
-/** grpc-js asks for an IP address by name in TLS, where Node ignores it and warns. */
-const ipServerName = 'DEP0123';
 
 const failureGraceMs = 500;
 

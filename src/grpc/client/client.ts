@@ -1,8 +1,12 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity as checkIdentity, type PeerCertificate } from 'node:tls';
 import {
   Client,
   connectivityState,
   credentials,
   Metadata,
+  type ChannelCredentials,
+  type ChannelOptions,
   type ClientDuplexStream,
   type StatusObject,
 } from '@grpc/grpc-js';
@@ -139,20 +143,30 @@ export function openGrpcClient(address: GrpcAddress, reach: Reach): GrpcClient {
   };
 }
 
-function openChannels(
-  { scheme, host, port }: GrpcAddress,
-  certificates: Certificates | undefined,
-): Channels {
-  const { ca, cert, key } = certificates ?? {};
-  const bytes = (pem?: string) => (pem === undefined ? null : Buffer.from(pem));
-  const open = () => {
-    const secured = scheme === 'grpcs';
-    const channelCredentials = secured
-      ? credentials.createSsl(bytes(ca), bytes(key), bytes(cert))
-      : credentials.createInsecure();
-    return new Client(`${host}:${port}`, channelCredentials, options);
-  };
+function openChannels(address: GrpcAddress, certificates: Certificates | undefined): Channels {
+  const { scheme, host, port } = address;
+  const [channelCredentials, own] =
+    scheme === 'grpcs' ? createTls(host, certificates) : [credentials.createInsecure(), {}];
+  const open = () => new Client(`${host}:${port}`, channelCredentials, { ...options, ...own });
   return { client: open(), reader: open(), certificates };
+}
+
+/** What a server is asked for in TLS in place of an IP address, which is no name there (RFC 6066). */
+const namelessHost = 'ip-address.invalid';
+
+function createTls(
+  host: string,
+  { ca, cert, key }: Certificates = {},
+): [ChannelCredentials, ChannelOptions] {
+  const bytes = (pem?: string) => (pem === undefined ? null : Buffer.from(pem));
+  const own = [bytes(ca), bytes(key), bytes(cert)] as const;
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  if (!isIP(address)) return [credentials.createSsl(...own), {}];
+  // By itself, grpc-js asks for the address, which Node 26 refuses. The certificate must still be
+  // for the address.
+  const checkServerIdentity = (_: string, shown: PeerCertificate) => checkIdentity(address, shown);
+  const named = { 'grpc.ssl_target_name_override': namelessHost };
+  return [credentials.createSsl(...own, { checkServerIdentity }), named];
 }
 
 function metadataOf(reach: Reach): Metadata {
