@@ -11,9 +11,6 @@ export const serviceSchemes = ['http', 'https', 'grpc', 'grpcs'] as const;
 /** The schemes of HTTP, which is the only wire of a facade and of a messages service. */
 export const httpSchemes = ['http', 'https'] as const;
 
-/** The schemes of gRPC. */
-export const grpcSchemes = ['grpc', 'grpcs'] as const;
-
 /** What keeps the messages of an address. */
 export type StoreScheme = (typeof storeSchemes)[number];
 
@@ -21,7 +18,7 @@ export type StoreScheme = (typeof storeSchemes)[number];
 export type ServiceScheme = (typeof serviceSchemes)[number];
 
 /** How a service is reached over gRPC. */
-export type GrpcScheme = (typeof grpcSchemes)[number];
+export type GrpcScheme = Exclude<ServiceScheme, HttpScheme>;
 
 /** How a service is reached over HTTP. */
 export type HttpScheme = (typeof httpSchemes)[number];

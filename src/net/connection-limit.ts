@@ -71,6 +71,11 @@ export function keepExtra(socket: Socket): void {
   oldest!.destroy();
 }
 
+/** Says whether a connection is kept beyond the limit. */
+export function isExtra(socket: Socket): boolean {
+  return extra.has(socket);
+}
+
 /** Returns the warning that the limit of connections is reached. */
 export function fullText(connectionsMax: number): string {
   return (

@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { admit, keepExtra } from '../../net/connection-limit.ts';
+import { admit, isExtra, keepExtra } from '../../net/connection-limit.ts';
 import { watchSockets } from '../../net/sockets.ts';
 import type { MlogError } from '../../errors.ts';
 import type { BodyRequest } from './request.ts';
@@ -63,21 +63,17 @@ export function watchConnections(
   { isSecure, connectionsMax, onFull }: ConnectionLimit,
 ): Connections {
   const connections = new Map<Socket, Connection>();
-  const extra = new Set<Socket>();
 
   /** Counts a connection, which may still be in its handshake. */
   function onAccept(raw: Socket): void {
-    if (admit(raw, connectionsMax, onFull)) return;
-    extra.add(raw);
-    raw.once('close', () => extra.delete(raw));
-    keepExtra(raw);
+    if (!admit(raw, connectionsMax, onFull)) keepExtra(raw);
   }
 
   function onOpen(socket: Socket, raw: Socket): void {
     const connection: Connection = {
       newest: undefined,
       waitingCount: 0,
-      isExtra: extra.has(raw),
+      isExtra: isExtra(raw),
     };
     connections.set(socket, connection);
     socket.once('close', () => {
@@ -120,7 +116,7 @@ export function watchConnections(
       return before && waitForTurn(socket, connection, before);
     },
     isOpen: (socket) => connections.has(socket),
-    isExtra: (socket) => extra.size > 0 && (connections.get(socket)?.isExtra ?? false),
+    isExtra: (socket) => connections.get(socket)?.isExtra ?? false,
     current,
     cutQuiet() {
       cutHandshakes();
